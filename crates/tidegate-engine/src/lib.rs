@@ -10,6 +10,12 @@ pub mod catalog;
 pub mod event;
 /// What is asked of an engine.
 pub mod request;
+/// Stop strings in a stream.
+pub mod stop;
+/// Chat templates: from a conversation to a prompt.
+pub mod template;
+/// How models write tool calls, and the parser for them.
+pub mod tools;
 
 pub use catalog::{Catalog, ModelCard, StaticCatalog};
 pub use event::{Embeddings, Event, EventStream, FinishReason, TokenLogprob};
@@ -17,6 +23,11 @@ pub use request::{
     ChatRequest, CompletionRequest, EmbedRequest, Format, Message, Params, Prompt, Sampling, Tool, ToolCall,
     ToolChoice,
 };
+pub use stop::StopMatcher;
+pub use template::{
+    ChatTemplate, Conversation, Rendered, Segment, SpecialTokens, TemplateError, TemplateLimits,
+};
+pub use tools::{Piece, ToolFormat, ToolParser};
 
 use std::fmt;
 use std::future::Future;
