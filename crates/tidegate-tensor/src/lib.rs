@@ -1,0 +1,37 @@
+//! Quantised matrices, attention over pages, and the kernels under them: the arithmetic of a
+//! language model on a CPU, and nothing else. No files, no clock, no model.
+//!
+//! Everything that computes takes a [`Pool`]: it says how many threads work and with which
+//! instruction set. After set-up nothing here allocates.
+
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "numeric code: the casts are the rounding and packing that the formats define"
+)]
+
+pub mod attention;
+mod buffer;
+/// Which instruction set computes.
+pub mod cpu;
+/// From the blocks of a file to plain numbers.
+pub mod dequant;
+mod error;
+/// How fast this machine reads and multiplies.
+pub mod machine;
+/// Matrices times rows of activations.
+pub mod matmul;
+/// Weights, repacked for the kernels.
+pub mod matrix;
+/// The small operations between matrices.
+pub mod ops;
+/// The threads.
+pub mod pool;
+
+pub use attention::{Batch, KvDType, KvStore, Shape, Span};
+pub use cpu::Cpu;
+pub use error::TensorError;
+pub use matmul::{Inputs, Loaded, matmul};
+pub use matrix::Matrix;
+pub use pool::Pool;
