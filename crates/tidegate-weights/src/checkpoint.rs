@@ -1,0 +1,86 @@
+//! One model, whichever file format it came in, under GGUF's tensor names.
+
+mod shapes;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::config::{ConfigError, ModelConfig};
+use crate::gguf::Gguf;
+use crate::tensor::TensorView;
+
+/// A configuration and the tensors that it needs, all present and of the right shape.
+///
+/// Names are GGUF's: `token_embd.weight`, `blk.0.attn_q.weight`, `blk.0.attn_q.bias`,
+/// `blk.0.attn_q_norm.weight`, `blk.0.ffn_gate.weight`, `output_norm.weight`, `output.weight`
+/// (absent if tied), `rope_freqs.weight` (optional).
+pub struct Checkpoint<'a> {
+    /// The shape of the model.
+    pub config: ModelConfig,
+    tensors: BTreeMap<String, TensorView<'a>>,
+}
+
+/// Why a checkpoint could not be read.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are what the messages say")]
+pub enum CheckpointError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("tensor `{name}` is missing")]
+    Missing { name: String },
+    #[error("tensor `{name}` has the shape {found:?}: expected {expected:?} from the configuration")]
+    Shape {
+        name: String,
+        found: Vec<usize>,
+        expected: Vec<usize>,
+    },
+    #[error("tensor `{name}` is not part of a `{architecture}` model")]
+    Stray { name: String, architecture: String },
+}
+
+impl<'a> Checkpoint<'a> {
+    /// Reads the configuration from the metadata and checks the tensors against it.
+    pub fn from_gguf(gguf: &Gguf<'a>) -> Result<Self, CheckpointError> {
+        let config = ModelConfig::from_gguf(gguf)?;
+        let tensors = gguf
+            .tensors()
+            .iter()
+            .map(|info| (info.name.to_owned(), gguf.view(info)))
+            .collect();
+        Self::checked(config, tensors)
+    }
+
+    /// The tensor with this name.
+    pub fn tensor(&self, name: &str) -> Result<TensorView<'a>, CheckpointError> {
+        self.get(name).cloned().ok_or_else(|| CheckpointError::Missing {
+            name: name.to_owned(),
+        })
+    }
+
+    /// The tensor with this name, if the model has it: biases, `rope_freqs.weight`.
+    pub fn get(&self, name: &str) -> Option<&TensorView<'a>> {
+        self.tensors.get(name)
+    }
+
+    /// All tensors, by name.
+    pub fn tensors(&self) -> impl ExactSizeIterator<Item = &TensorView<'a>> {
+        self.tensors.values()
+    }
+
+    fn checked(
+        config: ModelConfig,
+        tensors: BTreeMap<String, TensorView<'a>>,
+    ) -> Result<Self, CheckpointError> {
+        shapes::check(&config, &tensors)?;
+        Ok(Self { config, tensors })
+    }
+}
+
+impl fmt::Debug for Checkpoint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkpoint")
+            .field("config", &self.config)
+            .field("tensors", &self.tensors.len())
+            .finish()
+    }
+}
