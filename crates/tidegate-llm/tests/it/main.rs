@@ -1,0 +1,7 @@
+//! Integration tests of the engine for language models, in one binary.
+
+// `cfg(test)` tells clippy that helpers in these files are test code too.
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod simulation;
