@@ -3,6 +3,8 @@
 
 /// One step of a model over a mixed batch: the seam between scheduler and model.
 pub mod forward;
+/// Answers that must have a shape.
+pub mod grammar;
 
 /// The books of the KV page pool and its prefix cache.
 pub mod pages;
@@ -16,3 +18,4 @@ pub mod schedule;
 mod sequence;
 
 pub use forward::{Forward, Step, StepError, StepSpan};
+pub use grammar::{Grammar, GrammarFactory};
