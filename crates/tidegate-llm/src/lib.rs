@@ -5,11 +5,16 @@
 pub mod forward;
 /// Answers that must have a shape.
 pub mod grammar;
-
+/// From files to a model that can run.
+pub mod load;
+/// A decoder-only transformer.
+pub mod model;
 /// The books of the KV page pool and its prefix cache.
 pub mod pages;
 /// Repeatable random numbers.
 pub mod random;
+/// The oracle of the tests: a whole decoder in plain loops.
+pub mod reference;
 /// Chooses the next token.
 pub mod sample;
 /// Who runs in the next step.
@@ -19,3 +24,5 @@ mod sequence;
 
 pub use forward::{Forward, Step, StepError, StepSpan};
 pub use grammar::{Grammar, GrammarFactory};
+pub use load::{Estimate, LoadError, LoadOptions, ModelFiles, OpenError, Progress};
+pub use model::Model;

@@ -2,6 +2,14 @@
 
 // `cfg(test)` tells clippy that helpers in these files are test code too.
 #[cfg(test)]
+mod drive;
+#[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod tiny;

@@ -1,0 +1,77 @@
+//! Files seen as memory: the one place of this crate that needs `unsafe`.
+#![expect(
+    unsafe_code,
+    reason = "a mapped file is memory that others can change; the proof stands below"
+)]
+
+use std::io;
+use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
+
+use fs_err::File;
+use memmap2::{Mmap, MmapOptions};
+
+/// A file, or a part of one, that is read as memory and only held in memory while it is used.
+#[derive(Debug)]
+pub(crate) struct Mapped {
+    path: PathBuf,
+    /// Nothing for an empty file, which the system cannot map.
+    map: Option<Mmap>,
+}
+
+impl Mapped {
+    /// Maps a whole file.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let empty = file.metadata()?.len() == 0;
+        let map = if empty { None } else { Some(map(&file, None)?) };
+        Ok(Self {
+            path: path.to_owned(),
+            map,
+        })
+    }
+
+    /// Maps a part of the same file anew, so that this map can be dropped. Rows of it will be read
+    /// here and there, so the system is asked not to read ahead.
+    pub(crate) fn part(&self, range: Range<usize>) -> io::Result<Self> {
+        let file = File::open(&self.path)?;
+        if file.metadata()?.len() < range.end as u64 {
+            let path = self.path.display();
+            return Err(io::Error::other(format!(
+                "`{path}` became shorter while it was read"
+            )));
+        }
+        let map = map(&file, Some(range))?;
+        #[cfg(unix)]
+        map.advise(memmap2::Advice::Random)?;
+        Ok(Self {
+            path: self.path.clone(),
+            map: Some(map),
+        })
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Deref for Mapped {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.map.as_deref().unwrap_or_default()
+    }
+}
+
+fn map(file: &File, range: Option<Range<usize>>) -> io::Result<Mmap> {
+    let mut options = MmapOptions::new();
+    if let Some(range) = range {
+        options.offset(range.start as u64).len(range.len());
+    }
+    // SAFETY: the map is read-only and private to this process, and everything that reads it checks
+    // bounds on each read and gives any byte a meaning, so changed content gives wrong numbers and
+    // not undefined jumps. What remains is the promise that every engine asks of its operator: a
+    // model file in use is replaced (a new file under the same name), never edited or cut short.
+    unsafe { options.map(file.file()) }
+}

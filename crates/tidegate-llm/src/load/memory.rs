@@ -1,0 +1,130 @@
+//! What a model takes in memory, worked out before anything is allocated.
+
+use std::fmt;
+
+use tidegate_base::ByteSize;
+use tidegate_tensor::KvDType;
+use tidegate_weights::Checkpoint;
+
+use super::{LoadError, LoadOptions};
+use crate::model::Scratch;
+
+/// Memory that a model takes, by what it is for. The rows of the embedding table stay in the mapped
+/// file and are not counted: the system can take their pages back at any time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Estimate {
+    /// Packed weights.
+    pub weights: ByteSize,
+    /// Keys and values of one token.
+    pub kv_per_token: ByteSize,
+    /// Keys and values of all pages.
+    pub kv: ByteSize,
+    /// Buffers of a step and tables.
+    pub activations: ByteSize,
+}
+
+impl Estimate {
+    /// Everything together.
+    pub fn total(&self) -> ByteSize {
+        let parts = [self.weights.0, self.kv.0, self.activations.0];
+        ByteSize(parts.into_iter().fold(0, u64::saturating_add))
+    }
+}
+
+impl fmt::Display for Estimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            weights,
+            kv,
+            activations,
+            ..
+        } = self;
+        write!(
+            f,
+            "weights {weights}, keys and values {kv}, activations {activations}"
+        )
+    }
+}
+
+pub(super) fn estimate(checkpoint: &Checkpoint<'_>, options: &LoadOptions) -> Result<Estimate, LoadError> {
+    let config = &checkpoint.config;
+    let table = |name: &str| name == "token_embd.weight" && !config.tie_embeddings;
+    let spare = |name: &str| name == "output.weight" && config.tie_embeddings;
+    let weights = checkpoint
+        .tensors()
+        .filter(|tensor| !table(&tensor.name) && !spare(&tensor.name))
+        .map(|tensor| tensor.data.len() as u64)
+        .sum();
+    let element = match options.kv_dtype {
+        KvDType::F32 => 4,
+        KvDType::F16 => 2,
+    };
+    let kv_per_token = (config.kv_elements_per_token() as u64).saturating_mul(element);
+    let tokens = options.page_size as u64 * options.pages as u64;
+    let limits = options.limits(config);
+    let rope = 4 * limits.context_length as u64 * config.rope.dimensions as u64;
+    Ok(Estimate {
+        weights: ByteSize(weights),
+        kv_per_token: ByteSize(kv_per_token),
+        kv: ByteSize(kv_per_token.saturating_mul(tokens)),
+        activations: ByteSize(Scratch::bytes(config, &limits).saturating_add(rope)),
+    })
+}
+
+pub(super) fn refuse_if_too_large(estimate: &Estimate, options: &LoadOptions) -> Result<(), LoadError> {
+    let Some(available) = options.memory.or_else(available_memory) else {
+        return Ok(());
+    };
+    let needed = estimate.total();
+    if needed > available {
+        return Err(LoadError::Memory {
+            needed,
+            available,
+            estimate: *estimate,
+        });
+    }
+    Ok(())
+}
+
+/// Memory that this process can still get: what the system calls available, or what the control
+/// group leaves where that is less. Nothing where the system does not say (not Linux).
+pub fn available_memory() -> Option<ByteSize> {
+    let group = || {
+        let most = number(&fs_err::read_to_string("/sys/fs/cgroup/memory.max").ok()?)?;
+        let used = number(&fs_err::read_to_string("/sys/fs/cgroup/memory.current").ok()?)?;
+        // Cached files count as used, but give way.
+        let stat = fs_err::read_to_string("/sys/fs/cgroup/memory.stat").ok()?;
+        let cached = stat
+            .lines()
+            .find_map(|line| number(line.strip_prefix("inactive_file ")?));
+        Some((most + cached.unwrap_or(0)).saturating_sub(used))
+    };
+    let system = fs_err::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| system_available(&text));
+    system.into_iter().chain(group()).min().map(ByteSize)
+}
+
+fn system_available(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    Some(number(line.trim().strip_suffix(" kB")?)? * 1024)
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn available_memory_is_read_in_kib() {
+        let text = "MemTotal:       24594904 kB\nMemAvailable:   22941992 kB\n";
+        assert_eq!(system_available(text), Some(22_941_992 * 1024));
+        assert_eq!(system_available("MemTotal: 1 kB\n"), None);
+        assert_eq!(number("max\n"), None);
+    }
+}

@@ -1,0 +1,199 @@
+//! A decoder-only transformer: its weights, its keys and values, and one step through all of it.
+
+mod block;
+mod embedding;
+mod family;
+mod llama;
+mod mistral;
+mod qwen2;
+mod qwen3;
+mod rope;
+mod scratch;
+
+use std::sync::Arc;
+
+use tidegate_tensor::attention::KvShape;
+use tidegate_tensor::ops::{Pairing, RopeTable, rms_norm};
+use tidegate_tensor::{KvStore, Matrix, Pool, TensorError, matmul};
+use tidegate_weights::{ModelConfig, RopePairing};
+
+pub(crate) use block::{Attention, FeedForward, Layer, Linear};
+pub(crate) use embedding::Embedding;
+pub(crate) use family::{Family, Presence};
+pub(crate) use scratch::Scratch;
+
+use self::block::Parts;
+use crate::forward::{Forward, Step, StepError};
+use crate::load::{Estimate, Limits};
+
+/// A model that can run. Made by [`Model::load`].
+#[derive(Debug)]
+pub struct Model {
+    config: ModelConfig,
+    limits: Limits,
+    estimate: Estimate,
+    weights: Weights,
+    rope: RopeTable,
+    kv: KvStore,
+    scratch: Scratch,
+    pool: Arc<Pool>,
+}
+
+/// Everything that comes out of the files.
+#[derive(Debug)]
+pub(crate) struct Weights {
+    pub(crate) embedding: Embedding,
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) output_norm: Vec<f32>,
+    pub(crate) output: Matrix,
+    pub(crate) rope_divisors: Option<Vec<f32>>,
+}
+
+impl Model {
+    /// Reserves everything that a step needs.
+    pub(crate) fn new(
+        config: ModelConfig,
+        weights: Weights,
+        limits: Limits,
+        estimate: Estimate,
+        pool: Arc<Pool>,
+    ) -> Result<Self, TensorError> {
+        let kv = KvStore::new(KvShape {
+            dtype: limits.kv_dtype,
+            layers: config.layers,
+            pages: limits.pages,
+            page_size: limits.page_size,
+            kv_heads: config.kv_heads,
+            head_dim: config.head_dim,
+        })?;
+        let pairing = match config.rope.pairing {
+            RopePairing::Interleaved => Pairing::Interleaved,
+            RopePairing::Halves => Pairing::Halves,
+        };
+        let frequencies = rope::frequencies(&config.rope, weights.rope_divisors.as_deref());
+        let rope = RopeTable::new(
+            config.rope.dimensions,
+            &frequencies,
+            limits.context_length,
+            pairing,
+        );
+        let scratch = Scratch::new(&config, &limits);
+        Ok(Self {
+            config,
+            limits,
+            estimate,
+            weights,
+            rope,
+            kv,
+            scratch,
+            pool,
+        })
+    }
+
+    /// The shape of the model.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// What it takes in memory.
+    pub fn estimate(&self) -> &Estimate {
+        &self.estimate
+    }
+
+    /// Runs all layers over the rows of the step. What stays of the residual stream are the rows in
+    /// `keep`, or all where it is nothing; answers with how many those are.
+    fn run(&mut self, step: &Step<'_>, keep: Option<&[u32]>) -> usize {
+        let Self {
+            config,
+            weights,
+            rope,
+            kv,
+            scratch,
+            pool,
+            ..
+        } = self;
+        let hidden = config.hidden;
+        scratch.begin(step);
+        for (token, row) in step.tokens.iter().zip(scratch.residual.chunks_exact_mut(hidden)) {
+            weights.embedding.look_up(*token, row);
+        }
+        let mut parts = Parts {
+            pool,
+            rope,
+            kv,
+            pages: step.page_table,
+            head_dim: config.head_dim,
+            heads: config.heads,
+            epsilon: config.norm_epsilon,
+        };
+        let last = weights.layers.len() - 1;
+        for (number, layer) in weights.layers.iter().enumerate() {
+            // Nothing reads what the last layer makes of the other rows.
+            let keep = keep.filter(|_| number == last);
+            layer.attention.run(&mut parts, number, scratch, keep);
+            layer.feed_forward.run(&parts, scratch);
+        }
+        let (rows, epsilon) = (scratch.rows(), config.norm_epsilon);
+        let (residual, normed) = scratch.residual_and_normed();
+        rms_norm(pool, residual, &weights.output_norm, epsilon, normed);
+        rows
+    }
+}
+
+impl Forward for Model {
+    fn vocabulary(&self) -> usize {
+        self.config.vocabulary
+    }
+
+    fn hidden(&self) -> usize {
+        self.config.hidden
+    }
+
+    fn context_length(&self) -> usize {
+        self.limits.context_length
+    }
+
+    fn page_size(&self) -> usize {
+        self.limits.page_size
+    }
+
+    fn pages(&self) -> usize {
+        self.limits.pages
+    }
+
+    fn max_rows(&self) -> usize {
+        self.limits.max_rows
+    }
+
+    fn max_outputs(&self) -> usize {
+        self.limits.max_outputs
+    }
+
+    fn forward(&mut self, step: &Step<'_>) -> Result<&[f32], StepError> {
+        step.check(self)?;
+        let rows = self.run(step, Some(step.outputs));
+        let (hidden, vocabulary) = (self.config.hidden, self.config.vocabulary);
+        let Scratch {
+            inputs,
+            normed,
+            logits,
+            ..
+        } = &mut self.scratch;
+        let logits = &mut logits[..rows * vocabulary];
+        if rows > 0 {
+            let mut loaded = inputs.load(&normed[..rows * hidden], rows, hidden);
+            matmul(&self.pool, &self.weights.output, &mut loaded, logits);
+        }
+        Ok(logits)
+    }
+
+    fn hidden_states(&mut self, step: &Step<'_>) -> Result<&[f32], StepError> {
+        Step {
+            outputs: &[],
+            ..*step
+        }
+        .check(self)?;
+        let rows = self.run(step, None);
+        Ok(&self.scratch.normed[..rows * self.config.hidden])
+    }
+}

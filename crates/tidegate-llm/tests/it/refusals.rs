@@ -1,0 +1,215 @@
+//! What cannot be loaded or run is an error that names the thing, and nothing large is allocated.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tidegate_base::{ByteSize, DType};
+use tidegate_llm::{
+    Forward, LoadError, LoadOptions, Model, ModelFiles, OpenError, Step, StepError, StepSpan,
+};
+use tidegate_tensor::{Cpu, Pool};
+
+use crate::oracle::options;
+use crate::tiny::tiny;
+
+fn refusal(path: &Path, options: &LoadOptions) -> String {
+    let pool = Arc::new(Pool::new(1, Cpu::detect()));
+    let model = ModelFiles::open(path)
+        .map_err(LoadError::from)
+        .and_then(|files| Model::load(files, options, pool, &mut |_| ()));
+    chain(&model.unwrap_err())
+}
+
+/// The whole story, cause after cause.
+fn chain(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {}", chain(cause)));
+    format!("{error}{}", cause.unwrap_or_default())
+}
+
+#[test]
+fn a_model_that_does_not_fit_says_what_it_needs_for_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    tiny("qwen2").write_gguf(&path, |_| DType::F32);
+    let small = LoadOptions {
+        memory: Some(ByteSize(100_000)),
+        ..options()
+    };
+    let message = refusal(&path, &small);
+    for part in [
+        "the model needs",
+        "weights",
+        "keys and values",
+        "activations",
+        "97.7 KiB",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    // More keys and values than any machine has.
+    let vast = LoadOptions {
+        page_size: 1 << 14,
+        pages: 1 << 14,
+        memory: None,
+        ..options()
+    };
+    assert!(refusal(&path, &vast).contains("the model needs"));
+}
+
+#[test]
+fn options_out_of_bounds_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    tiny("qwen2").write_gguf(&path, |_| DType::F32);
+    for (name, options) in [
+        (
+            "`page_size` is 12",
+            LoadOptions {
+                page_size: 12,
+                ..options()
+            },
+        ),
+        (
+            "`pages` is 0",
+            LoadOptions {
+                pages: 0,
+                ..options()
+            },
+        ),
+        (
+            "`max_rows` is 0",
+            LoadOptions {
+                max_rows: 0,
+                ..options()
+            },
+        ),
+        (
+            "`max_outputs` is 0",
+            LoadOptions {
+                max_outputs: 0,
+                ..options()
+            },
+        ),
+        (
+            "`context_length` is 0",
+            LoadOptions {
+                context_length: Some(0),
+                ..options()
+            },
+        ),
+        (
+            "`page_size * pages`",
+            LoadOptions {
+                pages: 1 << 27,
+                ..options()
+            },
+        ),
+        (
+            "`max_rows`",
+            LoadOptions {
+                max_rows: usize::MAX,
+                ..options()
+            },
+        ),
+    ] {
+        let message = refusal(&path, &options);
+        assert!(message.contains(name), "{message}");
+    }
+}
+
+#[test]
+fn the_estimate_counts_every_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    tiny("qwen2").write_gguf(&path, |_| DType::F32);
+    let files = ModelFiles::open(&path).unwrap();
+    let estimate = Model::plan(&files, &options()).unwrap();
+    // 3 layers of keys and values, 2 heads of 16 numbers of 4 bytes each.
+    assert_eq!(estimate.kv_per_token, ByteSize(3 * 2 * 2 * 16 * 4));
+    assert_eq!(estimate.kv, ByteSize(estimate.kv_per_token.0 * 8 * 64));
+    // The embedding table stays in the file.
+    let table = 101 * 64 * 4;
+    assert!(estimate.weights.0 < files.bytes() - table && estimate.weights.0 > files.bytes() - table - 8192);
+    assert_eq!(
+        estimate.total().0,
+        estimate.weights.0 + estimate.kv.0 + estimate.activations.0
+    );
+}
+
+#[test]
+fn loading_reports_every_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    tiny("qwen3").write_gguf(&path, |_| DType::F16);
+    let mut reports = Vec::new();
+    let pool = Arc::new(Pool::new(1, Cpu::detect()));
+    Model::load(
+        ModelFiles::open(&path).unwrap(),
+        &options(),
+        pool,
+        &mut |report| reports.push(report),
+    )
+    .unwrap();
+    assert!(reports.windows(2).all(|pair| pair[0].done < pair[1].done));
+    let last = reports.last().unwrap();
+    assert_eq!(last.done, last.total);
+}
+
+#[test]
+fn paths_without_a_model_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &str| ModelFiles::open(&folder.path().join(name));
+    assert!(matches!(open("absent.gguf"), Err(OpenError::Io(_))));
+    assert!(matches!(open(""), Err(OpenError::NoModel { .. })));
+    fs_err::write(folder.path().join("text.gguf"), "GGML").unwrap();
+    assert!(matches!(open("text.gguf"), Err(OpenError::Format { .. })));
+    fs_err::write(folder.path().join("empty.gguf"), "").unwrap();
+    assert!(matches!(open("empty.gguf"), Err(OpenError::Format { .. })));
+    assert!(matches!(open(""), Err(OpenError::Ambiguous { count: 2, .. })));
+}
+
+#[test]
+fn a_file_cut_short_is_refused_at_any_length() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    tiny("llama").write_gguf(&path, |_| DType::Q8_0);
+    let whole = fs_err::read(&path).unwrap();
+    for length in [4, 8, 24, 40, 400, 2000, whole.len() / 2, whole.len() - 1] {
+        fs_err::write(&path, &whole[..length]).unwrap();
+        assert!(
+            refusal(&path, &options()).contains("model.gguf"),
+            "{length} bytes"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_step_is_an_error_and_the_next_one_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    tiny("llama").write_gguf(&path, |_| DType::F32);
+    let mut model = crate::oracle::load(&path, &options(), Cpu::detect());
+    let spans = [StepSpan {
+        first_row: 0,
+        rows: 1,
+        first_position: 0,
+        pages: 0..1,
+    }];
+    let mut run = |token| {
+        let step = Step {
+            tokens: &[token],
+            spans: &spans,
+            page_table: &[0],
+            outputs: &[0],
+        };
+        model.forward(&step).map(<[f32]>::len)
+    };
+    assert_eq!(
+        run(101),
+        Err(StepError::Token {
+            row: 0,
+            token: 101,
+            vocabulary: 101
+        })
+    );
+    assert_eq!(run(100), Ok(101));
+}
