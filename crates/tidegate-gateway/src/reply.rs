@@ -1,0 +1,4 @@
+//! Errors as each protocol writes them: one file for each protocol.
+
+/// The OpenAI API.
+pub(crate) mod openai;
