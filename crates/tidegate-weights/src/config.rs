@@ -4,6 +4,7 @@ mod gguf;
 mod hf;
 mod limits;
 
+pub(crate) use gguf::narrow;
 pub use limits::*;
 
 use crate::gguf::GgufError;

@@ -14,8 +14,11 @@ pub mod config;
 pub mod gguf;
 /// One tensor's bytes, with their meaning.
 pub mod tensor;
+/// Text to tokens and back.
+pub mod tokenizer;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use config::{ConfigError, ModelConfig, Rope, RopePairing, RopeScaling};
 pub use gguf::{Gguf, GgufError};
 pub use tensor::TensorView;
+pub use tokenizer::{Detokenizer, EncodeOptions, Tokenizer, TokenizerError};

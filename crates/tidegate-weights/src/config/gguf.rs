@@ -184,6 +184,6 @@ pub(super) fn even_share(hidden: usize, heads: usize, key: &str) -> Result<usize
     clippy::cast_possible_truncation,
     reason = "a rounding; `check` refuses infinities"
 )]
-pub(super) fn narrow(value: f64) -> f32 {
+pub(crate) fn narrow(value: f64) -> f32 {
     value as f32
 }
