@@ -1,13 +1,17 @@
 //! One model, whichever file format it came in, under GGUF's tensor names.
 
+mod names;
 mod shapes;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::config::{ConfigError, ModelConfig};
 use crate::gguf::Gguf;
+use crate::safetensors::{Index, SafeTensors, SafeTensorsError};
 use crate::tensor::TensorView;
+use names::Name;
 
 /// A configuration and the tensors that it needs, all present and of the right shape.
 ///
@@ -26,6 +30,16 @@ pub struct Checkpoint<'a> {
 pub enum CheckpointError {
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error("`{file}` was refused")]
+    SafeTensors {
+        file: String,
+        #[source]
+        error: SafeTensorsError,
+    },
+    #[error("the index says that tensor `{name}` is in `{file}`, but it is not")]
+    Index { name: String, file: String },
+    #[error("tensor `{name}` appears twice")]
+    Duplicate { name: String },
     #[error("tensor `{name}` is missing")]
     Missing { name: String },
     #[error("tensor `{name}` has the shape {found:?}: expected {expected:?} from the configuration")]
@@ -47,6 +61,65 @@ impl<'a> Checkpoint<'a> {
             .iter()
             .map(|info| (info.name.to_owned(), gguf.view(info)))
             .collect();
+        Self::checked(config, tensors)
+    }
+
+    /// Reads a `config.json` and the files of a Hugging Face checkpoint, each with its name, and
+    /// checks the tensors against the configuration. With an index, every tensor must be where it
+    /// says.
+    pub fn from_safetensors(
+        config_json: &[u8],
+        shards: &[(&str, &'a [u8])],
+        index_json: Option<&[u8]>,
+    ) -> Result<Self, CheckpointError> {
+        let config = ModelConfig::from_hf(config_json)?;
+        let refuse = |file: &str, error| CheckpointError::SafeTensors {
+            file: file.to_owned(),
+            error,
+        };
+        let mut tensors = BTreeMap::new();
+        let mut places: BTreeMap<String, &str> = BTreeMap::new();
+        for &(file, bytes) in shards {
+            let shard = SafeTensors::parse(bytes).map_err(|error| refuse(file, error))?;
+            for view in shard.tensors() {
+                let found = view.name.clone().into_owned();
+                if places.insert(found.clone(), file).is_some() {
+                    return Err(CheckpointError::Duplicate { name: found });
+                }
+                match names::translate(&found) {
+                    // A tied output matrix may be stored once more; the embedding table counts.
+                    Name::Known(name) if config.tie_embeddings && name == "output.weight" => {}
+                    Name::Known(name) => {
+                        let view = TensorView {
+                            name: Cow::Owned(name.clone()),
+                            ..view.clone()
+                        };
+                        if tensors.insert(name, view).is_some() {
+                            return Err(CheckpointError::Duplicate { name: found });
+                        }
+                    }
+                    Name::Derived => {}
+                    Name::Unknown => {
+                        return Err(CheckpointError::Stray {
+                            name: found,
+                            architecture: config.architecture,
+                        });
+                    }
+                }
+            }
+        }
+        if let Some(index) = index_json {
+            let index = Index::parse(index).map_err(|error| refuse("model.safetensors.index.json", error))?;
+            let wrong = index
+                .tensors()
+                .find(|&(name, file)| places.get(name) != Some(&file));
+            if let Some((name, file)) = wrong {
+                return Err(CheckpointError::Index {
+                    name: name.to_owned(),
+                    file: file.to_owned(),
+                });
+            }
+        }
         Self::checked(config, tensors)
     }
 

@@ -12,6 +12,8 @@ pub mod checkpoint;
 pub mod config;
 /// The GGUF container, versions 2 and 3.
 pub mod gguf;
+/// The safetensors container.
+pub mod safetensors;
 /// One tensor's bytes, with their meaning.
 pub mod tensor;
 /// Text to tokens and back.
@@ -20,5 +22,6 @@ pub mod tokenizer;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use config::{ConfigError, ModelConfig, Rope, RopePairing, RopeScaling};
 pub use gguf::{Gguf, GgufError};
+pub use safetensors::{SafeTensors, SafeTensorsError};
 pub use tensor::TensorView;
 pub use tokenizer::{Detokenizer, EncodeOptions, Tokenizer, TokenizerError};

@@ -254,7 +254,7 @@ impl<'g, 'a> Source<'g, 'a> {
                 "pieces with scores",
             ));
         }
-        let bytes = self.texts().any(|(.., kind)| kind == TokenKind::Byte);
+        let bytes = self.texts().any(|(.., kind)| kind == Byte);
         machine::unigram(pieces, self.unknown(2)? as usize, bytes)
     }
 
