@@ -1,6 +1,8 @@
 //! Our engine for language models: what runs the weights, and what decides who runs next.
 #![deny(unsafe_code)]
 
+/// The settings of one engine.
+pub mod config;
 /// One step of a model over a mixed batch: the seam between scheduler and model.
 pub mod forward;
 /// Answers that must have a shape.
@@ -21,6 +23,10 @@ pub mod sample;
 pub mod schedule;
 /// What the scheduler knows of one sequence.
 mod sequence;
+/// What the engine counts while it works.
+pub mod stats;
+/// The engine's thread.
+pub mod worker;
 
 pub use forward::{Forward, Step, StepError, StepSpan};
 pub use grammar::{Grammar, GrammarFactory};

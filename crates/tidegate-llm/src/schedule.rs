@@ -115,8 +115,8 @@ pub struct Output {
     pub id: SequenceId,
     /// The position of the token that the logits are about: one after the row's own.
     pub position: usize,
-    /// Whether a new token must be chosen from it. Otherwise the token is known (a scored prompt).
-    pub chooses: bool,
+    /// The token there if it is known (a scored prompt); otherwise one must be chosen.
+    pub known: Option<u32>,
 }
 
 /// What became of a token.

@@ -99,11 +99,8 @@ impl Plan {
             let scores = sequence.arrival.score_prompt && position < sequence.prompt_len;
             if chooses || scores {
                 self.rows_wanted.push(short(first + row));
-                self.outputs.push(Output {
-                    id,
-                    position,
-                    chooses,
-                });
+                let known = sequence.tokens.get(position).copied();
+                self.outputs.push(Output { id, position, known });
             }
         }
     }

@@ -2,6 +2,10 @@
 //!
 //! A wrong page table, a page handed out twice or a prefix shared by mistake gives wrong tokens.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
 use tidegate_llm::random::mix;
 use tidegate_llm::{Forward, Step, StepError};
 
@@ -20,8 +24,10 @@ pub(crate) struct Fake {
     /// Panics when this many steps were computed.
     pub panic_at: Option<usize>,
     /// How long a step takes.
-    pub pace: Option<std::time::Duration>,
+    pub pace: Duration,
     pub steps: usize,
+    /// For each step: how often its thread had allocated when it began.
+    pub allocations: Arc<[AtomicU64]>,
 }
 
 impl Fake {
@@ -41,17 +47,21 @@ impl Fake {
             slots: vec![POISON; pages * page_size],
             answer: Vec::with_capacity(rows * vocabulary),
             panic_at: None,
-            pace: None,
+            pace: Duration::ZERO,
             steps: 0,
+            allocations: (0..1000).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
     /// Calls `then` with (row, digest of everything the row sees).
     fn run(&mut self, step: &Step<'_>, mut then: impl FnMut(u32, u64, &mut Vec<f32>)) {
+        if let Some(place) = self.allocations.get(self.steps) {
+            place.store(crate::allocations::on_this_thread(), Ordering::Relaxed);
+        }
         self.steps += 1;
         assert_ne!(Some(self.steps), self.panic_at, "the fake panics as told");
-        if let Some(pace) = self.pace {
-            std::thread::sleep(pace);
+        if !self.pace.is_zero() {
+            std::thread::sleep(self.pace);
         }
         let slot = |position: usize, pages: &[u32]| {
             pages[position / self.page_size] as usize * self.page_size + position % self.page_size

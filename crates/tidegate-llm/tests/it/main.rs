@@ -2,6 +2,8 @@
 
 // `cfg(test)` tells clippy that helpers in these files are test code too.
 #[cfg(test)]
+mod allocations;
+#[cfg(test)]
 mod drive;
 #[cfg(test)]
 mod fake;
@@ -13,3 +15,5 @@ mod refusals;
 mod simulation;
 #[cfg(test)]
 mod tiny;
+#[cfg(test)]
+mod worker;

@@ -151,7 +151,7 @@ impl World {
             max_tokens: if purpose == Purpose::Embed {
                 0
             } else {
-                dice.from(1, 30)
+                dice.from(0, 30)
             },
             priority: i8::try_from(dice.below(3)).unwrap() - 1,
             deadline: dice.chance(5).then(|| self.now + Duration::from_millis(60)),
@@ -272,7 +272,14 @@ impl World {
         for effect in self.scheduler.effects().to_vec() {
             if let Effect::Read { id } = effect {
                 let flight = self.flights.remove(&id).unwrap();
-                assert_eq!(flight.states, flight.arrival.prompt.len());
+                let length = flight.arrival.prompt.len();
+                match flight.arrival.purpose {
+                    Purpose::Embed => assert_eq!(flight.states, length),
+                    Purpose::Generate => {
+                        assert_eq!(flight.arrival.max_tokens, 0);
+                        assert!(!flight.arrival.score_prompt || flight.scored == length - 1);
+                    }
+                }
                 self.finished += 1;
             }
         }
@@ -280,7 +287,8 @@ impl World {
 
     fn take(&mut self, output: Output, logits: &[f32]) {
         let flight = self.flights.get_mut(&output.id).unwrap();
-        if !output.chooses {
+        if let Some(token) = output.known {
+            assert_eq!(token, flight.arrival.prompt[output.position]);
             flight.scored += 1;
             assert_eq!(output.position, flight.scored);
             assert_eq!(
