@@ -114,6 +114,12 @@ impl<'de> Deserialize<'de> for ByteSize {
 
 impl Serialize for ByteSize {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // In words where they are exact, so that what is shown can be written back.
+        for (unit, bytes) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
+            if self.0 > 0 && self.0.is_multiple_of(bytes) {
+                return serializer.collect_str(&format_args!("{} {unit}", self.0 / bytes));
+            }
+        }
         serializer.serialize_u64(self.0)
     }
 }
@@ -141,6 +147,16 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
 pub fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_duration(&text).map_err(serde::de::Error::custom)
+}
+
+/// Serde adapter for durations as text: `#[serde(serialize_with = "units::duration_text")]`.
+pub fn duration_text<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    let millis = duration.as_millis();
+    if millis.is_multiple_of(1000) {
+        serializer.collect_str(&format_args!("{}s", millis / 1000))
+    } else {
+        serializer.collect_str(&format_args!("{millis}ms"))
+    }
 }
 
 fn split_unit(text: &str) -> (&str, &str) {

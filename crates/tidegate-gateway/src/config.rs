@@ -4,14 +4,14 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 use tidegate_base::{ByteSize, units};
 
 /// How the gateway listens, whom it serves and what it bears. Unknown keys are errors.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen: an address and a port; port 0 takes a free one. Default: `127.0.0.1:8000`.
+    /// Where to listen: an address and a port; port 0 takes a free one. Default: `127.0.0.1:8080`.
     pub listen: String,
     /// Whether strangers may be served: listening beyond this machine without an `api_key` is refused
     /// unless this is set. Default: false.
@@ -30,7 +30,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: "127.0.0.1:8000".to_owned(),
+            listen: "127.0.0.1:8080".to_owned(),
             insecure: false,
             api_key: None,
             cors_origins: Vec::new(),
@@ -41,7 +41,7 @@ impl Default for Config {
 }
 
 /// How much is borne.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// The largest request body; a larger one gets 413. Default: 16 MiB.
@@ -87,39 +87,39 @@ impl Default for Limits {
 }
 
 /// How long things may take.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
     /// From the first byte of a request's head to its last; also how long a fresh connection may stay
     /// silent. Default: 10s.
-    #[serde(deserialize_with = "units::duration")]
+    #[serde(deserialize_with = "units::duration", serialize_with = "units::duration_text")]
     pub header: Duration,
     /// How long a connection may stay idle between requests. Default: 75s.
-    #[serde(deserialize_with = "units::duration")]
+    #[serde(deserialize_with = "units::duration", serialize_with = "units::duration_text")]
     pub idle: Duration,
     /// How long a request body may take, plus one second for each `body_rate` bytes of it.
     /// Default: 10s.
-    #[serde(deserialize_with = "units::duration")]
+    #[serde(deserialize_with = "units::duration", serialize_with = "units::duration_text")]
     pub body: Duration,
     /// The slowest body that is borne, in bytes a second. Default: 16 KiB.
     pub body_rate: ByteSize,
     /// How long a client may leave the answer unread before its connection is closed and the
     /// generation is cancelled. Default: 30s.
-    #[serde(deserialize_with = "units::duration")]
+    #[serde(deserialize_with = "units::duration", serialize_with = "units::duration_text")]
     pub write: Duration,
     /// How long a request may take in all. Default: 10m.
-    #[serde(deserialize_with = "units::duration")]
+    #[serde(deserialize_with = "units::duration", serialize_with = "units::duration_text")]
     pub request: Duration,
     /// How long a stream may stay silent before it gets a comment line, so that nobody between takes
     /// it for dead. Default: 10s.
-    #[serde(deserialize_with = "units::duration")]
+    #[serde(deserialize_with = "units::duration", serialize_with = "units::duration_text")]
     pub keep_alive: Duration,
     /// After the signal to stop: how long to go on listening while `/readyz` already says no, so that
     /// load balancers notice. Default: 0s.
-    #[serde(deserialize_with = "units::duration")]
+    #[serde(deserialize_with = "units::duration", serialize_with = "units::duration_text")]
     pub drain_notice: Duration,
     /// After that: how long open requests have to finish before they are cut off. Default: 30s.
-    #[serde(deserialize_with = "units::duration")]
+    #[serde(deserialize_with = "units::duration", serialize_with = "units::duration_text")]
     pub drain: Duration,
 }
 
@@ -153,6 +153,13 @@ impl Secret {
     /// The text, for comparison.
     pub(crate) fn expose(&self) -> &str {
         &self.0
+    }
+}
+
+/// Written as it is printed: not at all.
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("***")
     }
 }
 
@@ -247,7 +254,7 @@ impl Config {
     fn listen_mistakes(&self) -> Vec<Mistake> {
         let problem = match self.address() {
             None => format!(
-                "`{}` is not an address: expected a form such as `127.0.0.1:8000` or `[::]:8000`",
+                "`{}` is not an address: expected a form such as `127.0.0.1:8080` or `[::]:8080`",
                 self.listen
             ),
             Some(address) if !(address.ip().is_loopback() || self.insecure || self.api_key.is_some()) => {

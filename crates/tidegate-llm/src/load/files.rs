@@ -117,6 +117,20 @@ impl ModelFiles {
         })
     }
 
+    /// A GGUF file that is a part of the program; `name` stands for its path in messages. The bytes
+    /// should be aligned as the file says (32 bytes).
+    pub fn embedded(name: &str, bytes: &'static [u8]) -> Result<Self, OpenError> {
+        let file = Mapped::embedded(name, bytes);
+        if !file.starts_with(b"GGUF") {
+            return Err(OpenError::Format {
+                file: file.path().to_owned(),
+            });
+        }
+        Ok(Self {
+            weights: Weights::Gguf(file),
+        })
+    }
+
     fn open_folder(folder: &Path) -> Result<Self, OpenError> {
         if let Some(config) = side_file(folder, "config.json")? {
             let index = side_file(folder, "model.safetensors.index.json")?;

@@ -15,8 +15,15 @@ use memmap2::{Mmap, MmapOptions};
 #[derive(Debug)]
 pub(crate) struct Mapped {
     path: PathBuf,
-    /// Nothing for an empty file, which the system cannot map.
-    map: Option<Mmap>,
+    bytes: Bytes,
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+enum Bytes {
+    File(Mmap),
+    /// In the program itself; also an empty file, which the system cannot map.
+    Program(&'static [u8]),
 }
 
 impl Mapped {
@@ -24,16 +31,35 @@ impl Mapped {
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let empty = file.metadata()?.len() == 0;
-        let map = if empty { None } else { Some(map(&file, None)?) };
+        let bytes = if empty {
+            Bytes::Program(&[])
+        } else {
+            Bytes::File(map(&file, None)?)
+        };
         Ok(Self {
             path: path.to_owned(),
-            map,
+            bytes,
         })
+    }
+
+    /// A file that is a part of the program; `name` stands for its path in messages.
+    pub(crate) fn embedded(name: &str, bytes: &'static [u8]) -> Self {
+        Self {
+            path: PathBuf::from(name),
+            bytes: Bytes::Program(bytes),
+        }
     }
 
     /// Maps a part of the same file anew, so that this map can be dropped. Rows of it will be read
     /// here and there, so the system is asked not to read ahead.
     pub(crate) fn part(&self, range: Range<usize>) -> io::Result<Self> {
+        if let Bytes::Program(bytes) = self.bytes {
+            let bytes = bytes.get(range).ok_or(io::ErrorKind::UnexpectedEof)?;
+            return Ok(Self {
+                path: self.path.clone(),
+                bytes: Bytes::Program(bytes),
+            });
+        }
         let file = File::open(&self.path)?;
         if file.metadata()?.len() < range.end as u64 {
             let path = self.path.display();
@@ -46,7 +72,7 @@ impl Mapped {
         map.advise(memmap2::Advice::Random)?;
         Ok(Self {
             path: self.path.clone(),
-            map: Some(map),
+            bytes: Bytes::File(map),
         })
     }
 
@@ -60,7 +86,10 @@ impl Deref for Mapped {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.map.as_deref().unwrap_or_default()
+        match &self.bytes {
+            Bytes::File(map) => map,
+            Bytes::Program(bytes) => bytes,
+        }
     }
 }
 
