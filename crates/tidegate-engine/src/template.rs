@@ -157,6 +157,14 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    fn trusted(text: String) -> Self {
+        let segments = match text.is_empty() {
+            true => Vec::new(),
+            false => vec![Segment { text, trusted: true }],
+        };
+        Self { segments }
+    }
+
     /// The whole prompt as one text.
     pub fn text(&self) -> String {
         self.segments
@@ -217,9 +225,27 @@ impl ChatTemplate {
         for (index, message) in conversation.messages.iter().enumerate() {
             self.check_role(index, &message.role)?;
         }
-        let mut writer = values::Writer::new(&self.marker, self.short_ids);
-        let context = self.context(&mut writer, conversation);
-        let marked = writer.marked();
+        let mut writer = values::Writer::new(&self.marker, true, self.short_ids);
+        let marked = self.run(self.context(&mut writer, conversation))?;
+        if !writer.marked() {
+            return Ok(Rendered::trusted(marked));
+        }
+        let (segments, forged) = self.marker.segments(&marked);
+        if !forged {
+            // Marks can mislead a template that searches the text or counts its characters. Without
+            // them it may only differ in other places than control tokens.
+            let mut writer = values::Writer::new(&self.marker, false, self.short_ids);
+            let plain = self.run(self.context(&mut writer, conversation))?;
+            let text: String = segments.iter().map(|segment| segment.text.as_str()).collect();
+            if self.marker.tokens_in(&plain).eq(self.marker.tokens_in(&text)) {
+                return Ok(Rendered::trusted(plain));
+            }
+        }
+        Ok(Rendered { segments })
+    }
+
+    /// Runs the template once.
+    fn run(&self, context: Value) -> Result<String, Fault> {
         let mut output = Bounded {
             bytes: Vec::new(),
             limit: self.limits.output_bytes,
@@ -237,11 +263,8 @@ impl ChatTemplate {
             )));
         }
         result.map_err(|error| fault(&error))?;
-        let text = String::from_utf8(output.bytes)
-            .map_err(|error| Fault::internal("the chat template wrote broken UTF-8").with_source(error))?;
-        Ok(Rendered {
-            segments: self.marker.segments(text, marked),
-        })
+        String::from_utf8(output.bytes)
+            .map_err(|error| Fault::internal("the chat template wrote broken UTF-8").with_source(error))
     }
 
     /// The variables of the template, as transformers names them.

@@ -82,37 +82,43 @@ impl Marker {
         Some(out)
     }
 
-    /// Splits rendered text at the template's own control tokens wherever the caller's text spells
-    /// one; one trusted segment otherwise.
-    pub(super) fn segments(&self, text: String, marked: bool) -> Vec<Segment> {
-        let mut segments = Vec::new();
-        if !marked {
-            push(&mut segments, text, true);
-            return segments;
-        }
-        let (text, marks) = take_marks(&text);
+    /// Takes the marks out of rendered text and splits it at the template's own control tokens wherever
+    /// the caller's text spells one; true where it does.
+    pub(super) fn segments(&self, text: &str) -> (Vec<Segment>, bool) {
+        let (text, marks) = take_marks(text);
         let mut marks = marks.into_iter().peekable();
+        let mut segments = Vec::new();
         // `start..` is not in a segment yet; `forged` says that it spells a control token.
-        let (mut start, mut at, mut forged) = (0, 0, false);
-        while at < text.len() {
-            let Some(token) = self.token_at(&text, at) else {
-                at += text[at..].chars().next().map_or(1, char::len_utf8);
-                continue;
-            };
+        let (mut start, mut forged, mut any) = (0, false, false);
+        for (at, token) in self.tokens_at(&text) {
             let end = at + token.len();
             while marks.next_if(|&mark| mark <= at).is_some() {}
             let inside = |&mark: &usize| mark < end || token.chars().nth(1).is_none() && mark == end;
             if marks.peek().is_some_and(inside) {
-                forged = true;
+                (forged, any) = (true, true);
             } else {
-                push(&mut segments, text[start..at].to_owned(), !forged);
-                push(&mut segments, token.to_owned(), true);
+                push(&mut segments, &text[start..at], !forged);
+                push(&mut segments, token, true);
                 (start, forged) = (end, false);
             }
-            at = end;
         }
-        push(&mut segments, text[start..].to_owned(), !forged);
-        segments
+        push(&mut segments, &text[start..], !forged);
+        (segments, any)
+    }
+
+    /// The control tokens of a text, in order.
+    pub(super) fn tokens_in(&self, text: &str) -> impl Iterator<Item = &str> {
+        self.tokens_at(text).map(|(_, token)| token)
+    }
+
+    /// The control tokens of a text with their places: the leftmost, then the longest.
+    fn tokens_at(&self, text: &str) -> impl Iterator<Item = (usize, &str)> {
+        let mut next = 0;
+        text.char_indices().filter_map(move |(at, _)| {
+            let token = (at >= next).then(|| self.token_at(text, at)).flatten()?;
+            next = at + token.len();
+            Some((at, token))
+        })
     }
 
     /// The longest control token at this place.
@@ -139,12 +145,15 @@ fn take_marks(text: &str) -> (String, Vec<usize>) {
 }
 
 /// Adds text to the last segment where that is of the same kind.
-fn push(segments: &mut Vec<Segment>, text: String, trusted: bool) {
+fn push(segments: &mut Vec<Segment>, text: &str, trusted: bool) {
     if text.is_empty() {
         return;
     }
     match segments.last_mut() {
-        Some(last) if last.trusted == trusted => last.text.push_str(&text),
-        _ => segments.push(Segment { text, trusted }),
+        Some(last) if last.trusted == trusted => last.text.push_str(text),
+        _ => segments.push(Segment {
+            text: text.to_owned(),
+            trusted,
+        }),
     }
 }

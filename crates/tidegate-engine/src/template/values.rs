@@ -3,20 +3,23 @@
 use minijinja::value::Value;
 use serde_json::Value as Json;
 
-use super::marks::Marker;
+use super::marks::{MARK, Marker};
 use crate::{Message, Tool, ToolCall};
 
 /// Turns what a caller wrote into template values and marks what looks like a control token.
 pub(super) struct Writer<'a> {
     marker: &'a Marker,
+    /// Whether to put marks; their character is taken out of the text in any case.
+    mark: bool,
     short_ids: bool,
     marked: bool,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(marker: &'a Marker, short_ids: bool) -> Self {
+    pub(super) fn new(marker: &'a Marker, mark: bool, short_ids: bool) -> Self {
         Self {
             marker,
+            mark,
             short_ids,
             marked: false,
         }
@@ -104,6 +107,12 @@ impl<'a> Writer<'a> {
     }
 
     fn text(&mut self, text: &str) -> Value {
+        if !self.mark {
+            return match text.contains(MARK) {
+                true => Value::from(text.replace(MARK, "")),
+                false => Value::from(text),
+            };
+        }
         match self.marker.mark(text) {
             Some(text) => {
                 self.marked = true;

@@ -297,7 +297,7 @@ impl ToolParser {
     fn named(&mut self, mut tag: String, character: char) -> Option<String> {
         self.held.push(character);
         let tagged = !tag.is_empty();
-        if character == '{' && (!tagged || tag.ends_with("[ARGS]")) {
+        if character == '{' && (!tagged || tag.trim_end().ends_with("[ARGS]")) {
             let opening = self.format.opening().unwrap_or_default();
             let name = self.held.strip_prefix(opening).unwrap_or(&self.held);
             let name = name[..name.len() - tag.len() - 1].trim().to_owned();
@@ -311,7 +311,7 @@ impl ToolParser {
         let fits = match (tagged, character) {
             (false, '[') => true,
             (false, letter) => is_name(letter),
-            (true, space) if space.is_ascii_whitespace() => tag.ends_with("[ARGS]"),
+            (true, space) if space.is_ascii_whitespace() => tag.trim_end().ends_with("[ARGS]"),
             (true, _) => {
                 let longer = format!("{tag}{character}");
                 "[ARGS]".starts_with(&longer) || "[CALL_ID]".starts_with(&longer) || in_call_id(&longer)
