@@ -14,6 +14,9 @@ use llguidance::{Matcher, ParserFactory, earley::SlicedBiasComputer};
 use serde_json::{Value, json};
 use tidegate_base::Fault;
 use tidegate_engine::{Format, Tool, ToolChoice, ToolFormat};
+use tidegate_weights::tokenizer::Tokenizer;
+
+use crate::prompt;
 
 /// One token of a vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +63,18 @@ pub struct Grammar {
 }
 
 impl GrammarFactory {
+    /// Reads the vocabulary of a tokenizer.
+    ///
+    /// # Errors
+    /// As [`Self::from_tokens`].
+    pub fn new(tokenizer: &Tokenizer) -> Result<Self, VocabularyError> {
+        let tokens = prompt::ids(tokenizer).map(|id| TokenText {
+            bytes: tokenizer.token_bytes(id),
+            control: tokenizer.is_control(id),
+        });
+        Self::from_tokens(tokens, tokenizer.end_tokens())
+    }
+
     /// Reads a vocabulary; token numbers are places in the iterator. `end` are the tokens that may end
     /// an answer. Takes some hundred milliseconds for 150 000 tokens: once per model.
     ///

@@ -13,6 +13,8 @@ pub mod load;
 pub mod model;
 /// The books of the KV page pool and its prefix cache.
 pub mod pages;
+/// From a rendered conversation to token numbers.
+pub mod prompt;
 /// Repeatable random numbers.
 pub mod random;
 /// The oracle of the tests: a whole decoder in plain loops.

@@ -513,3 +513,18 @@ fn a_vocabulary_without_an_end_is_refused() {
         "end token 1 is not below the vocabulary's size 1"
     );
 }
+
+#[test]
+fn a_tokenizer_makes_a_factory() {
+    let tokenizer = prompt::tests::tokenizer();
+    let factory = GrammarFactory::new(&tokenizer).expect("a factory");
+    let mut grammar = factory
+        .format(&Format::Regex("é".into()))
+        .expect("it compiles")
+        .expect("a grammar");
+    assert_eq!(grammar.vocabulary(), tokenizer.vocabulary());
+    for byte in "é".bytes() {
+        grammar.commit(u32::from(byte)).expect("the byte is allowed");
+    }
+    assert!(grammar.is_finished());
+}
