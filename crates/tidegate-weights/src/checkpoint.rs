@@ -22,6 +22,7 @@ pub struct Checkpoint<'a> {
     /// The shape of the model.
     pub config: ModelConfig,
     tensors: BTreeMap<String, TensorView<'a>>,
+    file_type: Option<u64>,
 }
 
 /// Why a checkpoint could not be read.
@@ -61,7 +62,8 @@ impl<'a> Checkpoint<'a> {
             .iter()
             .map(|info| (info.name.to_owned(), gguf.view(info)))
             .collect();
-        Self::checked(config, tensors)
+        let file_type = gguf.unsigned("general.file_type").map_err(ConfigError::from)?;
+        Self::checked(config, tensors, file_type)
     }
 
     /// Reads a `config.json` and the files of a Hugging Face checkpoint, each with its name, and
@@ -120,7 +122,7 @@ impl<'a> Checkpoint<'a> {
                 });
             }
         }
-        Self::checked(config, tensors)
+        Self::checked(config, tensors, None)
     }
 
     /// The tensor with this name.
@@ -140,12 +142,22 @@ impl<'a> Checkpoint<'a> {
         self.tensors.values()
     }
 
+    /// GGUF's `general.file_type`: the mix of types that the quantiser was asked for.
+    pub fn file_type(&self) -> Option<u64> {
+        self.file_type
+    }
+
     fn checked(
         config: ModelConfig,
         tensors: BTreeMap<String, TensorView<'a>>,
+        file_type: Option<u64>,
     ) -> Result<Self, CheckpointError> {
         shapes::check(&config, &tensors)?;
-        Ok(Self { config, tensors })
+        Ok(Self {
+            config,
+            tensors,
+            file_type,
+        })
     }
 }
 

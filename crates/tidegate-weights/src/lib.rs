@@ -14,6 +14,8 @@ pub mod config;
 pub mod gguf;
 /// The safetensors container.
 pub mod safetensors;
+/// What a model file holds, for people.
+pub mod summary;
 /// One tensor's bytes, with their meaning.
 pub mod tensor;
 /// Text to tokens and back.
@@ -23,5 +25,6 @@ pub use checkpoint::{Checkpoint, CheckpointError};
 pub use config::{ConfigError, ModelConfig, Rope, RopePairing, RopeScaling};
 pub use gguf::{Gguf, GgufError};
 pub use safetensors::{SafeTensors, SafeTensorsError};
+pub use summary::Summary;
 pub use tensor::TensorView;
 pub use tokenizer::{Detokenizer, EncodeOptions, Tokenizer, TokenizerError};

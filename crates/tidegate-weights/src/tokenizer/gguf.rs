@@ -12,7 +12,7 @@ use crate::gguf::{Array, Gguf};
 
 /// Texts that end a generation in well-known models, where the file does not list them
 /// (llama.cpp keeps the same list).
-pub(super) const END_TEXTS: [&str; 15] = [
+pub(super) const END_TEXTS: [&str; 14] = [
     "<|eot_id|>",
     "<|eom_id|>",
     "<|im_end|>",
@@ -21,13 +21,12 @@ pub(super) const END_TEXTS: [&str; 15] = [
     "<|end_of_text|>",
     "<|end_of_turn|>",
     "<end_of_turn>",
-    "<|end▁of▁sentence|>",
-    "<｜end▁of▁sentence｜>",
     "<end_of_utterance>",
+    "<｜end▁of▁sentence｜>",
     "<EOT>",
     "_<EOT>",
     "[EOT]",
-    "<|endofassistant|>",
+    "<|flush|>",
 ];
 
 const MODEL: &str = "tokenizer.ggml.model";

@@ -27,9 +27,19 @@ const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N
 const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 const GPT4O: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 /// Letters with case, of DeepSeek LLM's own list.
-const DEEPSEEK_LETTERS: &str = r"\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+";
+const DEEPSEEK_LETTERS: &str = r"\s?[A-Za-zµÀ-ÖØ-öø-ƺƼ-ƿǄ-ʓʕ-ʯͰ-ͳͶͷͻ-ͽͿΆΈ-ΊΌΎ-ΡΣ-ϵϷ-ҁҊ-ԯԱ-ՖႠ-ჅᎠ-Ᏽᏸ-ᏽᲐ-ᲺᲽ-Ჿᴀ-ᴫᵫ-ᵷᵹ-ᶚḀ-ἕἘ-Ἕἠ-ὅὈ-Ὅὐ-ὗὙὛὝὟ-ώᾀ-ᾴᾶ-ᾼιῂ-ῄῆ-ῌῐ-ΐῖ-Ίῠ-Ῥῲ-ῴῶ-ῼℂℇℊ-ℓℕℙ-ℝℤΩℨK-ℭℯ-ℴℹℼ-ℿⅅ-ⅉⅎↃↄⰀ-ⱻⱾ-ⳤⳫ-ⳮⳲⳳꙀ-ꙭꚀ-ꚛꜢ-ꝯꝱ-ꞇꞋ-ꞎꭰ-ꮿﬀ-ﬆﬓ-ﬗＡ-Ｚａ-ｚ𐐀-𐑏𐒰-𐓓𐓘-𐓻𐲀-𐲲𐳀-𐳲𑢠-𑣟𞤀-𞥃]+";
 
-const fn plain(names: &'static [&'static str], patterns: &'static [&'static str]) -> Pre {
+const QWEN35: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const DEEPSEEK3: &str = r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##;
+const SPARK: &str = r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+|[\r\n]|\s+(?!\S)|\s+"##;
+const BAILING: &str = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+";
+const SEED: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+";
+const MINICPM: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const BLOOM: &str = r" ?[^(\s|.,!?…。，、।۔،)]+";
+const HAN_KANA: &str = r"[一-龥぀-ゟ゠-ヿ]+";
+const HAN_HANGUL: &str = r"[一-龥ࠀ-一가-퟿]+";
+
+const fn pre(names: &'static [&'static str], patterns: &'static [&'static str]) -> Pre {
     Pre {
         names,
         patterns,
@@ -39,11 +49,11 @@ const fn plain(names: &'static [&'static str], patterns: &'static [&'static str]
     }
 }
 
-static TABLE: [Pre; 14] = [
+static TABLE: [Pre; 23] = [
     Pre {
         ignore_merges: true,
         add_bos: true,
-        ..plain(
+        ..pre(
             &[
                 "llama3",
                 "llama-v3",
@@ -57,42 +67,45 @@ static TABLE: [Pre; 14] = [
             &[LLAMA3],
         )
     },
-    plain(&["dbrx", "smaug-bpe", "chatglm-bpe", "glm4"], &[LLAMA3]),
+    pre(&["dbrx", "smaug-bpe", "chatglm-bpe"], &[LLAMA3]),
+    Pre {
+        ignore_merges: true,
+        ..pre(&["glm4", "glm5"], &[LLAMA3])
+    },
     Pre {
         compose: true,
-        ..plain(
-            &[
-                "qwen2",
-                "deepseek-r1-qwen",
-                "kormo",
-                "megrez",
-                "stablelm2",
-                "hunyuan",
-            ],
+        ..pre(
+            &["qwen2", "deepseek-r1-qwen", "kormo", "megrez", "f2llmv2"],
             &[QWEN2],
         )
     },
-    plain(
+    Pre {
+        compose: true,
+        ..pre(&["qwen35"], &[QWEN35])
+    },
+    pre(&["stablelm2", "hunyuan", "solar-open", "grok-2"], &[QWEN2]),
+    Pre {
+        ignore_merges: true,
+        add_bos: true,
+        ..pre(&["tekken"], &[TEKKEN])
+    },
+    pre(&["gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"], &[GPT4O]),
+    pre(
         &[
             "gpt-2",
-            "gpt2",
             "phi-2",
             "mpt",
             "olmo",
             "jais",
             "trillion",
-            "roberta-bpe",
-            "jina-es",
-            "jina-de",
-            "jina-v1-en",
             "gigachat",
             "granite-docling",
             "a.x-4.0",
-            "mellum",
         ],
         &[GPT2],
     ),
-    plain(
+    pre(&["mellum", "exaone4", "roberta-bpe"], &[GPT2]),
+    pre(
         &[
             "starcoder",
             "refact",
@@ -101,53 +114,44 @@ static TABLE: [Pre; 14] = [
             "codeshell",
             "exaone",
             "minerva-7b",
+            "mellum2",
         ],
         &[r"\p{N}", GPT2],
     ),
-    plain(
+    pre(
         &["default"],
         &[r"[\p{P}\$\+<=>\^~\|]+", GPT2, r"\p{N}+", r"[0-9][0-9][0-9]"],
     ),
-    plain(&["falcon"], &[r"[\p{P}\$\+<=>\^~\|`]+", GPT2, r"[0-9][0-9][0-9]"]),
-    plain(
+    pre(&["falcon"], &[r"[\p{P}\$\+<=>\^~\|`]+", GPT2, r"[0-9][0-9][0-9]"]),
+    pre(
         &["deepseek-llm"],
         &[
             r"[\r\n]",
             DEEPSEEK_LETTERS,
             r"\s?[!-/:-~！-／：-～‘-‟　-。]+",
             r"\s+$",
-            r"[一-龥ࠀ-一가-퟿]+",
+            HAN_HANGUL,
             r"\p{N}+",
         ],
     ),
-    plain(
+    pre(
         &["deepseek-coder"],
-        &[
-            r"[\r\n]",
-            r"\s?\p{L}+",
-            r"\s?\p{P}+",
-            r"[一-龥ࠀ-一가-퟿]+",
-            r"\p{N}",
-        ],
+        &[r"[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", HAN_HANGUL, r"\p{N}"],
     ),
-    plain(
-        &["deepseek-v3"],
-        &[
-            r"\p{N}{1,3}",
-            r"[一-龥぀-ゟ゠-ヿ]+",
-            r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##,
-        ],
+    pre(
+        &["deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4"],
+        &[r"\p{N}{1,3}", HAN_KANA, DEEPSEEK3],
     ),
+    pre(&["spark2_5"], &[r"\p{N}{1,3}", HAN_KANA, SPARK, r"\p{N}"]),
+    pre(&["bailingmoe", "bailingmoe2", "llada-moe"], &[BAILING]),
+    pre(&["seed-coder"], &[SEED]),
     Pre {
         ignore_merges: true,
-        ..plain(&["tekken"], &[TEKKEN])
+        ..pre(&["minicpm5"], &[r"\p{N}{1,3}", MINICPM])
     },
-    plain(&["gpt-4o", "llama4"], &[GPT4O]),
-    plain(
-        &["bloom", "poro-chat", "gpt3-finnish"],
-        &[r" ?[^(\s|.,!?…。，、।۔،)]+"],
-    ),
-    plain(&["viking"], &[r" ?[^(\s|.,!?…。，、।۔،)]+", r"\p{N}"]),
+    pre(&["bloom", "poro-chat", "gpt3-finnish"], &[BLOOM]),
+    pre(&["viking"], &[BLOOM, r"\p{N}"]),
+    pre(&["laguna"], &[r"[^\n]+|[\n]+", QWEN2]),
 ];
 
 /// The cut with this name; without a name the one that llama.cpp falls back to.
@@ -166,4 +170,21 @@ pub(super) fn find(name: Option<&str>) -> Result<&'static Pre, TokenizerError> {
                 .collect::<Vec<_>>()
                 .join(", "),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TABLE, find};
+
+    #[test]
+    fn every_pattern_compiles_and_every_name_is_found_once() {
+        for pre in &TABLE {
+            pre.pre_tokenizer().unwrap();
+            for name in pre.names {
+                assert!(std::ptr::eq(find(Some(name)).unwrap(), pre), "{name}");
+            }
+        }
+        assert!(find(None).unwrap().names.contains(&"default"));
+        assert!(find(Some("nonsense")).is_err());
+    }
 }
