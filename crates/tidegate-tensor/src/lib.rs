@@ -18,6 +18,7 @@ pub mod cpu;
 /// From the blocks of a file to plain numbers.
 pub mod dequant;
 mod error;
+mod kernel;
 /// How fast this machine reads and multiplies.
 pub mod machine;
 /// Matrices times rows of activations.
@@ -26,8 +27,11 @@ pub mod matmul;
 pub mod matrix;
 /// The small operations between matrices.
 pub mod ops;
+mod panel;
 /// The threads.
 pub mod pool;
+#[cfg(test)]
+mod testing;
 
 pub use attention::{Batch, KvDType, KvStore, Shape, Span};
 pub use cpu::Cpu;

@@ -1,72 +1,185 @@
 //! Matrices times rows of activations.
 
-use crate::dequant::dequantize;
+#![expect(
+    unsafe_code,
+    reason = "the parts of a job write to results that do not overlap"
+)]
+
+mod inputs;
+
+use crate::kernel;
 use crate::matrix::Matrix;
-use crate::pool::Pool;
+use crate::panel::{Float, Format, ROWS, Scales, Sums, TILE, Tile, Width, tiles};
+use crate::pool::{Pool, Shared};
 
-/// Room for the activations of a step in the forms that the kernels want. Made once for the largest
-/// step; [`Inputs::load`] and [`matmul`] then allocate nothing.
-#[derive(Debug)]
-pub struct Inputs {
-    max_tokens: usize,
-    max_cols: usize,
-}
+pub use inputs::{Inputs, Loaded};
 
-/// Activations ready to meet any number of matrices; quantised when the first matrix wants that.
-#[derive(Debug)]
-pub struct Loaded<'a> {
-    values: &'a [f32],
-    tokens: usize,
-    cols: usize,
-}
-
-impl Inputs {
-    /// Room for `max_tokens` rows of `max_cols`.
-    pub fn new(max_tokens: usize, max_cols: usize) -> Self {
-        Self { max_tokens, max_cols }
-    }
-
-    /// Takes `values` (`tokens` x `cols`, row-major) as the activations of the next products.
-    ///
-    /// # Panics
-    ///
-    /// If there are more tokens or columns than there is room for, or `values` has another length.
-    pub fn load<'a>(&'a mut self, values: &'a [f32], tokens: usize, cols: usize) -> Loaded<'a> {
-        assert!(tokens <= self.max_tokens, "more tokens than there is room for");
-        assert!(cols <= self.max_cols, "more columns than there is room for");
-        assert_eq!(values.len(), tokens * cols, "activations do not have their shape");
-        Loaded { values, tokens, cols }
-    }
-}
+/// Panels that share a pass over the activations of many tokens: their codes stay in the
+/// second-level cache meanwhile.
+const PANELS_PER_PASS: usize = 8;
+/// Columns of plain numbers that a pass covers, for the same reason.
+const COLUMNS_PER_PASS: usize = 1024;
+/// Work parts for each thread, so that a thread that was held up does not hold up the others.
+const PARTS_PER_THREAD: usize = 4;
 
 /// `out = inputs x matrix^T`: `tokens` x [`Matrix::rows`], row-major.
 ///
 /// Integer formats meet activations rounded to eight bits with a scale for each 32; the others
-/// multiply in single precision.
+/// multiply in single precision. A result does not depend on the number of threads.
 ///
 /// # Panics
 ///
 /// If the columns of `matrix` are not those of `inputs`, or `out` has another length.
 pub fn matmul(pool: &Pool, matrix: &Matrix, inputs: &mut Loaded<'_>, out: &mut [f32]) {
     assert_eq!(
-        matrix.cols, inputs.cols,
+        matrix.cols(),
+        inputs.cols,
         "activations and matrix differ in columns"
     );
     assert_eq!(
         out.len(),
-        inputs.tokens * matrix.rows,
+        inputs.tokens * matrix.rows(),
         "results do not have their shape"
     );
-    let _ = pool;
-    let mut weights = vec![0.0; matrix.cols];
-    let stride = matrix.data.len() / matrix.rows;
-    for row in 0..matrix.rows {
-        let bytes = &matrix.data[row * stride..][..stride];
-        if dequantize(matrix.dtype, bytes, &mut weights).is_ok() {
-            for token in 0..inputs.tokens {
-                let values = &inputs.values[token * inputs.cols..][..inputs.cols];
-                out[token * matrix.rows + row] = values.iter().zip(&weights).map(|(a, b)| a * b).sum();
+    match matrix.format() {
+        Format::Integer(_, scales) => inputs.round(pool, scales.starts()),
+        Format::Float(_) => inputs.spread(pool),
+    }
+    let panels = matrix.panels();
+    let results = Results {
+        out: Shared::new(out),
+        rows: matrix.rows(),
+    };
+    let part = panels_per_part(pool, panels, inputs.tokens);
+    let inputs = &*inputs;
+    pool.run(panels.div_ceil(part), &|number| {
+        let panels = number * part..panels.min((number + 1) * part);
+        for first in panels.clone().step_by(PANELS_PER_PASS) {
+            let pass = first..panels.end.min(first + PANELS_PER_PASS);
+            match matrix.format() {
+                Format::Integer(width, scales) => {
+                    int_pass(pool, matrix, (width, scales), pass, inputs, &results);
+                }
+                Format::Float(float) => float_pass(pool, matrix, float, pass, inputs, &results),
+            }
+        }
+    });
+}
+
+/// How many panels a thread takes at a time: an even number, because the kernels of plain numbers
+/// like pairs, and few enough that all threads end together.
+fn panels_per_part(pool: &Pool, panels: usize, tokens: usize) -> usize {
+    let fair = panels
+        .div_ceil(pool.threads() * PARTS_PER_THREAD)
+        .next_multiple_of(2);
+    if tokens > 1 {
+        fair.min(PANELS_PER_PASS)
+    } else {
+        fair
+    }
+}
+
+/// Where results go: `tokens` x `rows`.
+struct Results<'a> {
+    out: Shared<'a, f32>,
+    rows: usize,
+}
+
+impl Results<'_> {
+    /// The results of one token and one panel: up to sixteen.
+    ///
+    /// # Safety
+    ///
+    /// The panel must belong to the calling part, which may hold no other borrow of these results.
+    #[expect(clippy::mut_from_ref, reason = "panels belong to one part each")]
+    unsafe fn of(&self, token: usize, panel: usize) -> &mut [f32] {
+        let row = panel * ROWS;
+        // SAFETY: results of different tokens or panels do not overlap; the rest is the caller's.
+        unsafe { self.out.piece(token * self.rows + row, ROWS.min(self.rows - row)) }
+    }
+}
+
+/// Products of integers: some panels with every tile of activations, which stays in the first-level
+/// cache from panel to panel.
+fn int_pass(
+    pool: &Pool,
+    matrix: &Matrix,
+    (width, scales): (Width, Scales),
+    panels: std::ops::Range<usize>,
+    inputs: &Loaded<'_>,
+    results: &Results<'_>,
+) {
+    let mut sums = [[0.0; ROWS]; TILE];
+    for tile in tiles(inputs.tokens, kernel::int_widths(pool.cpu())) {
+        let activations = inputs.int_tile(tile);
+        for panel in panels.clone() {
+            let weights = matrix.int_panel(width, scales, panel);
+            kernel::integer(pool.cpu(), weights, activations, &mut sums);
+            for (token, sums) in sums.iter().take(tile.tokens).enumerate() {
+                // SAFETY: `panels` belong to this part; the borrow ends with the statement.
+                let out = unsafe { results.of(tile.first + token, panel) };
+                out.copy_from_slice(&sums[..out.len()]);
             }
         }
     }
 }
+
+/// Products of plain numbers: in pieces of columns, so that the weights of a pass stay near; sums so
+/// far wait in the results.
+fn float_pass(
+    pool: &Pool,
+    matrix: &Matrix,
+    float: Float,
+    panels: std::ops::Range<usize>,
+    inputs: &Loaded<'_>,
+    results: &Results<'_>,
+) {
+    let step = if inputs.tokens > 1 {
+        COLUMNS_PER_PASS
+    } else {
+        matrix.cols()
+    };
+    let mut sums = [[[0.0; ROWS]; TILE]; 2];
+    for from in (0..matrix.cols()).step_by(step) {
+        let len = step.min(matrix.cols() - from);
+        for tile in tiles(inputs.tokens, kernel::float_widths(pool.cpu())) {
+            let activations = inputs.float_tile(tile, from, len);
+            for first in panels.clone().step_by(2) {
+                let pair = first..panels.end.min(first + 2);
+                for (panel, sums) in pair.clone().zip(&mut sums) {
+                    begin(from, tile, panel, results, sums);
+                }
+                let weights = |panel| matrix.float_panel(float, panel, from, len);
+                if pair.len() == 2 {
+                    let weights = [weights(first), weights(first + 1)];
+                    kernel::float_pair(pool.cpu(), weights, activations, &mut sums);
+                } else {
+                    kernel::float(pool.cpu(), weights(first), activations, &mut sums[0]);
+                }
+                for (panel, sums) in pair.zip(&sums) {
+                    for (token, sums) in sums.iter().take(tile.tokens).enumerate() {
+                        // SAFETY: `panels` belong to this part; the borrow ends with the statement.
+                        let out = unsafe { results.of(tile.first + token, panel) };
+                        out.copy_from_slice(&sums[..out.len()]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The sums that a pass over columns from `from` begins with: zero, or what was reached so far.
+fn begin(from: usize, tile: Tile, panel: usize, results: &Results<'_>, sums: &mut [Sums; TILE]) {
+    if from == 0 {
+        sums[..tile.width].fill([0.0; ROWS]);
+        return;
+    }
+    for (token, sums) in sums.iter_mut().take(tile.tokens).enumerate() {
+        // SAFETY: the caller's part owns the panel; the borrow ends with the statement.
+        let out = unsafe { results.of(tile.first + token, panel) };
+        sums[..out.len()].copy_from_slice(out);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,2 @@
+//! 256 bits.
+pub(super) use super::scalar::{float, integer, loops};

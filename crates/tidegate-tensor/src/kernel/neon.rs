@@ -1,0 +1,2 @@
+//! 128 bits.
+pub(super) use super::scalar::{float, integer, loops};

@@ -1,0 +1,6 @@
+//! Plain Rust: slow, short, and what every other kernel is compared with.
+
+pub(super) mod float;
+pub(super) mod integer;
+
+super::plain::compiled_loops!();
