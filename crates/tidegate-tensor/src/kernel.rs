@@ -104,3 +104,18 @@ pub(crate) fn float_pair(
 pub(crate) fn round(cpu: Cpu, row: &[f32], target: RoundedRow<'_>) {
     on!(cpu, loops::round(row, target));
 }
+
+/// Adds up words: what it takes to read memory.
+pub(crate) fn sum_words(cpu: Cpu, words: &[u64]) -> u64 {
+    on!(cpu, loops::sum_words(words))
+}
+
+/// Does `rounds` rounds of 8-bit multiply-additions in registers; answers how many those were.
+pub(crate) fn int8_peak(cpu: Cpu, rounds: usize) -> usize {
+    on!(cpu, peak::int8(rounds))
+}
+
+/// As [`int8_peak`] in single precision.
+pub(crate) fn f32_peak(cpu: Cpu, rounds: usize) -> usize {
+    on!(cpu, peak::f32(rounds))
+}

@@ -4,6 +4,7 @@
 
 pub(super) mod float;
 pub(super) mod integer;
+pub(super) mod peak;
 
 use std::arch::x86_64::{
     __m256i, __m512, __m512i, _MM_HINT_T0, _mm_prefetch, _mm256_loadu_si256, _mm512_loadu_ps,

@@ -1,2 +1,2 @@
 //! 128 bits.
-pub(super) use super::scalar::{float, integer, loops};
+pub(super) use super::scalar::{float, integer, loops, peak};

@@ -14,6 +14,11 @@ macro_rules! compiled_loops {
             pub(in crate::kernel) fn round(row: &[f32], target: plain::RoundedRow<'_>) {
                 plain::round(row, target);
             }
+
+            $(#[$feature])*
+            pub(in crate::kernel) fn sum_words(words: &[u64]) -> u64 {
+                plain::sum_words(words)
+            }
         }
     };
 }
@@ -88,4 +93,10 @@ pub(super) fn round(row: &[f32], target: RoundedRow<'_>) {
             *code = i32::from_le_bytes(group.map(i8::cast_unsigned));
         }
     }
+}
+
+/// Adds up words.
+#[inline(always)]
+pub(super) fn sum_words(words: &[u64]) -> u64 {
+    words.iter().fold(0, |sum, word| sum.wrapping_add(*word))
 }

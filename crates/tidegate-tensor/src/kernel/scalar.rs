@@ -2,5 +2,6 @@
 
 pub(super) mod float;
 pub(super) mod integer;
+pub(super) mod peak;
 
 super::plain::compiled_loops!();

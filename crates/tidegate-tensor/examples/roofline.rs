@@ -1,0 +1,238 @@
+//! Measures every kernel and sets it beside the limits of the machine:
+//! `cargo run --release -p tidegate-tensor --example roofline -- [--threads N] [--cpu NAME] [--json]
+//! [--cpu-time] [--only TEXT]`. `--cpu-time` counts the time that the process had a core instead of the
+//! time that passed, which is fair on a busy machine and only makes sense with one thread.
+
+#![expect(clippy::print_stdout, reason = "a program that prints a table")]
+#![expect(
+    unsafe_code,
+    reason = "the standard library does not tell a process its CPU time"
+)]
+
+use std::error::Error;
+use std::hint::black_box;
+use std::time::Duration;
+
+use tidegate_base::{Clock, DType, SystemClock};
+use tidegate_tensor::{Cpu, Inputs, Matrix, Pool, machine, matmul};
+
+/// What one kernel reached.
+struct Row {
+    what: String,
+    gigabytes: f64,
+    of_bandwidth: f64,
+    gigamacs: f64,
+    of_peak: f64,
+}
+
+/// The limits of this machine.
+struct Limits {
+    bandwidth: f64,
+    int8: f64,
+    f32: f64,
+}
+
+/// Time that this process had a core.
+#[derive(Debug)]
+struct CpuClock;
+
+impl Clock for CpuClock {
+    fn monotonic(&self) -> Duration {
+        unsafe extern "C" {
+            /// POSIX; `time` is a `struct timespec`, two words on 64-bit systems.
+            fn clock_gettime(clock: i32, time: *mut [i64; 2]) -> i32;
+        }
+        const CLOCK_PROCESS_CPUTIME_ID: i32 = 2;
+        let mut time = [0_i64; 2];
+        // SAFETY: `time` lives through the call and has the size of a `struct timespec`.
+        unsafe { clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+        let [seconds, nanoseconds] = time.map(i64::unsigned_abs);
+        Duration::from_secs(seconds) + Duration::from_nanos(nanoseconds)
+    }
+
+    fn unix(&self) -> Duration {
+        SystemClock::new().unix()
+    }
+}
+
+struct Bench {
+    clock: Box<dyn Clock>,
+    /// Only kernels with this in their name.
+    only: String,
+    pool: Pool,
+    limits: Limits,
+    rows: Vec<Row>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut threads = 1;
+    let mut cpu = Cpu::detect();
+    let (mut json, mut cpu_time, mut only) = (false, false, String::new());
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--threads" => threads = arguments.next().ok_or("`--threads` wants a number")?.parse()?,
+            "--cpu" => {
+                let name = arguments.next().ok_or("`--cpu` wants a name")?;
+                cpu = Cpu::named(&name).ok_or(format!("this machine has no `{name}`"))?;
+            }
+            "--json" => json = true,
+            "--cpu-time" => cpu_time = true,
+            "--only" => only = arguments.next().ok_or("`--only` wants a text")?,
+            other => return Err(format!("`{other}` is not known").into()),
+        }
+    }
+    let clock: Box<dyn Clock> = if cpu_time {
+        Box::new(CpuClock)
+    } else {
+        Box::new(SystemClock::new())
+    };
+    let pool = Pool::new(threads, cpu);
+    let limits = Limits {
+        bandwidth: machine::bandwidth(&pool, &*clock),
+        int8: machine::int8_peak(&pool, &*clock),
+        f32: machine::f32_peak(&pool, &*clock),
+    };
+    let mut bench = Bench {
+        clock,
+        only,
+        pool,
+        limits,
+        rows: Vec::new(),
+    };
+    for dtype in DType::all() {
+        // A working set beyond every cache, as the weights of a model are.
+        bench.products(dtype, 5632, 2048, 1, 16)?;
+    }
+    for dtype in [DType::Q4_0, DType::Q8_0, DType::F16] {
+        bench.products(dtype, 768, 768, 1, 1)?;
+        for tokens in [2, 4, 8, 16] {
+            bench.products(dtype, 5632, 2048, tokens, 16)?;
+        }
+    }
+    for dtype in DType::all() {
+        bench.products(dtype, 2048, 2048, 512, 1)?;
+    }
+    for dtype in [DType::Q4_0, DType::Q8_0, DType::F16] {
+        for (rows, cols) in [(768, 768), (2048, 5632), (5632, 2048)] {
+            bench.products(dtype, rows, cols, 512, 1)?;
+        }
+    }
+    if json {
+        bench.print_json()
+    } else {
+        bench.print()
+    }
+    Ok(())
+}
+
+impl Bench {
+    /// Products of `tokens` with `copies` different matrices, one after another.
+    fn products(
+        &mut self,
+        dtype: DType,
+        rows: usize,
+        cols: usize,
+        tokens: usize,
+        copies: usize,
+    ) -> Result<(), Box<dyn Error>> {
+        let what = format!("{dtype} {rows}x{cols} tokens {tokens}");
+        if !what.contains(&self.only) {
+            return Ok(());
+        }
+        let bytes = dtype.bytes_for(rows * cols).ok_or("not whole blocks")?;
+        // Small scales: bytes of 0x11 are tiny numbers in every format.
+        let data = vec![0x11; bytes];
+        let matrices = (0..copies)
+            .map(|_| Matrix::pack(&self.pool, dtype, rows, cols, &data))
+            .collect::<Result<Vec<_>, _>>()?;
+        let values: Vec<f32> = (0..tokens * cols).map(|i| (i % 97) as f32 / 97.0 - 0.5).collect();
+        let mut inputs = Inputs::new(tokens, cols);
+        let mut out = vec![0.0; tokens * rows];
+        let seconds = self.best(|pool| {
+            let mut loaded = inputs.load(&values, tokens, cols);
+            for matrix in &matrices {
+                matmul(pool, matrix, &mut loaded, &mut out);
+            }
+            black_box(&mut out);
+        });
+        let bytes: usize = matrices.iter().map(Matrix::bytes).sum();
+        let peak = if dtype.block_len() == 1 {
+            self.limits.f32
+        } else {
+            self.limits.int8
+        };
+        let (read, macs) = (
+            bytes as f64 / seconds,
+            (rows * cols * tokens * copies) as f64 / seconds,
+        );
+        self.rows.push(Row {
+            what,
+            gigabytes: read / 1e9,
+            of_bandwidth: read / self.limits.bandwidth,
+            gigamacs: macs / 1e9,
+            of_peak: macs / peak,
+        });
+        Ok(())
+    }
+
+    /// The least seconds that `work` took, over half a second of tries.
+    fn best(&self, mut work: impl FnMut(&Pool)) -> f64 {
+        let begin = self.clock.monotonic();
+        let mut best = f64::INFINITY;
+        let mut tries = 0;
+        while tries < 5 || self.clock.monotonic() - begin < Duration::from_millis(500) {
+            let start = self.clock.monotonic();
+            work(&self.pool);
+            best = best.min((self.clock.monotonic() - start).as_secs_f64());
+            tries += 1;
+        }
+        best
+    }
+
+    fn print(&self) {
+        let Limits { bandwidth, int8, f32 } = self.limits;
+        println!(
+            "{:?}: reads {:.1} GB/s, multiplies {:.1} G int8/s, {:.1} G f32/s",
+            self.pool,
+            bandwidth / 1e9,
+            int8 / 1e9,
+            f32 / 1e9
+        );
+        for row in &self.rows {
+            println!(
+                "{:32} {:8.2} GB/s {:4.0}%  {:8.1} GMAC/s {:4.0}%",
+                row.what,
+                row.gigabytes,
+                row.of_bandwidth * 100.0,
+                row.gigamacs,
+                row.of_peak * 100.0
+            );
+        }
+    }
+
+    fn print_json(&self) {
+        let rows: Vec<_> = self
+            .rows
+            .iter()
+            .map(|row| {
+                serde_json::json!({
+                    "kernel": row.what,
+                    "gb_per_s": row.gigabytes,
+                    "of_bandwidth": row.of_bandwidth,
+                    "gmac_per_s": row.gigamacs,
+                    "of_peak": row.of_peak,
+                })
+            })
+            .collect();
+        let report = serde_json::json!({
+            "cpu": self.pool.cpu().name(),
+            "threads": self.pool.threads(),
+            "bandwidth_gb_per_s": self.limits.bandwidth / 1e9,
+            "int8_gmac_per_s": self.limits.int8 / 1e9,
+            "f32_gmac_per_s": self.limits.f32 / 1e9,
+            "kernels": rows,
+        });
+        println!("{report:#}");
+    }
+}
