@@ -105,6 +105,16 @@ pub(crate) fn round(cpu: Cpu, row: &[f32], target: RoundedRow<'_>) {
     on!(cpu, loops::round(row, target));
 }
 
+/// The largest number; negative infinity if there is none.
+pub(crate) fn maximum(cpu: Cpu, x: &[f32]) -> f32 {
+    on!(cpu, loops::maximum(x))
+}
+
+/// `x = exp(x - shift)`; answers with the sum.
+pub(crate) fn exp_and_sum(cpu: Cpu, x: &mut [f32], shift: f32) -> f32 {
+    on!(cpu, loops::exp_and_sum(x, shift))
+}
+
 /// Adds up words: what it takes to read memory.
 pub(crate) fn sum_words(cpu: Cpu, words: &[u64]) -> u64 {
     on!(cpu, loops::sum_words(words))

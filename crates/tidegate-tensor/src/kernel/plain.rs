@@ -19,6 +19,16 @@ macro_rules! compiled_loops {
             pub(in crate::kernel) fn sum_words(words: &[u64]) -> u64 {
                 plain::sum_words(words)
             }
+
+            $(#[$feature])*
+            pub(in crate::kernel) fn maximum(x: &[f32]) -> f32 {
+                plain::maximum(x)
+            }
+
+            $(#[$feature])*
+            pub(in crate::kernel) fn exp_and_sum(x: &mut [f32], shift: f32) -> f32 {
+                plain::exp_and_sum(x, shift)
+            }
         }
     };
 }
@@ -99,4 +109,70 @@ pub(super) fn round(row: &[f32], target: RoundedRow<'_>) {
 #[inline(always)]
 pub(super) fn sum_words(words: &[u64]) -> u64 {
     words.iter().fold(0, |sum, word| sum.wrapping_add(*word))
+}
+
+/// Partial sums and maxima side by side, so that a loop over them fills a vector.
+const LANES: usize = 16;
+
+/// Folds `x` in [`LANES`] lanes and then the lanes: the same order on every instruction set.
+#[inline(always)]
+fn fold(x: &[f32], start: f32, step: impl Fn(f32, f32) -> f32, join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [start; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane = step(*lane, *x);
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *lane = step(*lane, *x);
+    }
+    lanes.into_iter().reduce(join).unwrap_or(start)
+}
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
+/// The largest number; negative infinity if there is none.
+#[inline(always)]
+pub(super) fn maximum(x: &[f32]) -> f32 {
+    fold(x, f32::NEG_INFINITY, larger, larger)
+}
+
+/// `x = exp(x - shift)`; answers with the sum.
+#[inline(always)]
+pub(super) fn exp_and_sum(x: &mut [f32], shift: f32) -> f32 {
+    for x in x.iter_mut() {
+        *x = exp(*x - shift);
+    }
+    fold(x, 0.0, |a, b| a + b, |a, b| a + b)
+}
+
+/// e^x to about one unit in the last place, without a branch: 2^n times a polynomial of the rest
+/// (Cephes `expf`). Below -87.3 it is 0, above 88.3 it stays what it is there; NaN stays NaN.
+#[inline(always)]
+pub(super) fn exp(x: f32) -> f32 {
+    /// 1.5 * 2^23: adding it leaves the nearest whole number in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    const LN_2_HIGH: f32 = 0.693_359_4;
+    const LN_2_LOW: f32 = -2.121_944_4e-4;
+    let bounded = if x > 88.3 { 88.3 } else { x };
+    let shifted = bounded * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let rest = bounded - n * LN_2_HIGH - n * LN_2_LOW;
+    let polynomial = [
+        1.398_199_9e-3,
+        8.333_452e-3,
+        4.166_579_6e-2,
+        1.666_666_5e-1,
+        0.5,
+        1.0,
+        1.0,
+    ]
+    .into_iter()
+    .fold(1.987_569_1e-4, |sum, factor| sum * rest + factor);
+    let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3F80_0000));
+    if x < -87.3 { 0.0 } else { polynomial * power }
 }
