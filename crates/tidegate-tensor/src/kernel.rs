@@ -115,6 +115,31 @@ pub(crate) fn exp_and_sum(cpu: Cpu, x: &mut [f32], shift: f32) -> f32 {
     on!(cpu, loops::exp_and_sum(x, shift))
 }
 
+/// The sum of `exp(x - shift)`.
+pub(crate) fn sum_of_exp(cpu: Cpu, x: &[f32], shift: f32) -> f32 {
+    on!(cpu, loops::sum_of_exp(x, shift))
+}
+
+/// `x *= factor`.
+pub(crate) fn scale(cpu: Cpu, x: &mut [f32], factor: f32) {
+    on!(cpu, loops::scale(x, factor));
+}
+
+/// `x = x / sqrt(mean(x^2) + epsilon) * weight`.
+pub(crate) fn rms_norm(cpu: Cpu, x: &mut [f32], weight: &[f32], epsilon: f32) {
+    on!(cpu, loops::rms_norm(x, weight, epsilon));
+}
+
+/// `gate = silu(gate) * up`.
+pub(crate) fn silu_mul(cpu: Cpu, gate: &mut [f32], up: &[f32]) {
+    on!(cpu, loops::silu_mul(gate, up));
+}
+
+/// `x += y`.
+pub(crate) fn add(cpu: Cpu, x: &mut [f32], y: &[f32]) {
+    on!(cpu, loops::add(x, y));
+}
+
 /// Adds up words: what it takes to read memory.
 pub(crate) fn sum_words(cpu: Cpu, words: &[u64]) -> u64 {
     on!(cpu, loops::sum_words(words))

@@ -6,9 +6,7 @@
 
 #![expect(
     clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    clippy::cast_sign_loss,
-    reason = "numeric code: the casts are the rounding and packing that the formats define"
+    reason = "numeric code: the casts are the rounding that the formats define"
 )]
 
 pub mod attention;
@@ -33,7 +31,7 @@ pub mod pool;
 #[cfg(test)]
 mod testing;
 
-pub use attention::{Batch, KvDType, KvStore, Shape, Span};
+pub use attention::{Batch, KvDType, KvShape, KvStore, Shape, Span, attend};
 pub use cpu::Cpu;
 pub use error::TensorError;
 pub use matmul::{Inputs, Loaded, matmul};

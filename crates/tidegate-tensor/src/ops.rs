@@ -2,9 +2,14 @@
 
 mod rope;
 
+use crate::cpu::Cpu;
+use crate::kernel;
 use crate::pool::Pool;
 
 pub use rope::{Pairing, RopeTable, rope};
+
+/// Elements that make a part of a job worth handing over.
+const ELEMENTS_PER_PART: usize = 1 << 14;
 
 /// `out = x / sqrt(mean(x^2) + epsilon) * weight`, row by row; rows are as wide as `weight`.
 ///
@@ -23,11 +28,10 @@ pub fn rms_norm(pool: &Pool, x: &[f32], weight: &[f32], epsilon: f32, out: &mut 
 /// If `x` is not whole rows.
 pub fn rms_norm_in_place(pool: &Pool, x: &mut [f32], weight: &[f32], epsilon: f32) {
     assert!(x.len().is_multiple_of(weight.len()), "`x` is not whole rows");
-    pool.for_chunks(x, weight.len(), |_, row| {
-        let squares: f32 = row.iter().map(|x| x * x).sum();
-        let factor = 1.0 / (squares / row.len() as f32 + epsilon).sqrt();
-        for (x, weight) in row.iter_mut().zip(weight) {
-            *x = *x * factor * weight;
+    let rows = (ELEMENTS_PER_PART / weight.len()).max(1);
+    pool.for_chunks(x, rows * weight.len(), |_, rows| {
+        for row in rows.chunks_exact_mut(weight.len()) {
+            kernel::rms_norm(pool.cpu(), row, weight, epsilon);
         }
     });
 }
@@ -38,11 +42,11 @@ pub fn rms_norm_in_place(pool: &Pool, x: &mut [f32], weight: &[f32], epsilon: f3
 ///
 /// If the two differ in length.
 pub fn silu_mul(pool: &Pool, gate: &mut [f32], up: &[f32]) {
-    let _ = pool;
     assert_eq!(gate.len(), up.len(), "`gate` and `up` differ in length");
-    for (gate, up) in gate.iter_mut().zip(up) {
-        *gate = *gate / (1.0 + (-*gate).exp()) * up;
-    }
+    pool.for_chunks(gate, ELEMENTS_PER_PART, |part, gate| {
+        let up = &up[part * ELEMENTS_PER_PART..][..gate.len()];
+        kernel::silu_mul(pool.cpu(), gate, up);
+    });
 }
 
 /// `x += y`.
@@ -51,11 +55,11 @@ pub fn silu_mul(pool: &Pool, gate: &mut [f32], up: &[f32]) {
 ///
 /// If the two differ in length.
 pub fn add_in_place(pool: &Pool, x: &mut [f32], y: &[f32]) {
-    let _ = pool;
     assert_eq!(x.len(), y.len(), "the sides of a sum differ in length");
-    for (x, y) in x.iter_mut().zip(y) {
-        *x += y;
-    }
+    pool.for_chunks(x, ELEMENTS_PER_PART, |part, x| {
+        let y = &y[part * ELEMENTS_PER_PART..][..x.len()];
+        kernel::add(pool.cpu(), x, y);
+    });
 }
 
 /// Adds `bias` to every row of `x`; rows are as wide as `bias`.
@@ -64,41 +68,38 @@ pub fn add_in_place(pool: &Pool, x: &mut [f32], y: &[f32]) {
 ///
 /// If `x` is not whole rows.
 pub fn add_bias(pool: &Pool, x: &mut [f32], bias: &[f32]) {
-    let _ = pool;
     assert!(x.len().is_multiple_of(bias.len()), "`x` is not whole rows");
-    for row in x.chunks_exact_mut(bias.len()) {
-        for (x, y) in row.iter_mut().zip(bias) {
-            *x += y;
+    let rows = (ELEMENTS_PER_PART / bias.len()).max(1);
+    pool.for_chunks(x, rows * bias.len(), |_, rows| {
+        for row in rows.chunks_exact_mut(bias.len()) {
+            kernel::add(pool.cpu(), row, bias);
         }
-    }
+    });
 }
 
 /// `x = exp(x) / sum(exp(x))`, without overflow.
 pub fn softmax(x: &mut [f32]) {
-    let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut total = 0.0;
-    for x in x.iter_mut() {
-        *x = (*x - most).exp();
-        total += *x;
-    }
-    x.iter_mut().for_each(|x| *x /= total);
+    let cpu = Cpu::detect();
+    let most = kernel::maximum(cpu, x);
+    let factor = 1.0 / kernel::exp_and_sum(cpu, x, most);
+    kernel::scale(cpu, x, factor);
 }
 
 /// `x = ln(softmax(x))`, without overflow.
 pub fn log_softmax(x: &mut [f32]) {
-    let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let total: f64 = x.iter().map(|x| f64::from(x - most).exp()).sum();
-    let shift = most + total.ln() as f32;
-    x.iter_mut().for_each(|x| *x -= shift);
+    let cpu = Cpu::detect();
+    let most = kernel::maximum(cpu, x);
+    let total = kernel::sum_of_exp(cpu, x, most);
+    let log = total.ln();
+    // In this order: `most` may be so large that the logarithm vanishes beside it.
+    x.iter_mut().for_each(|x| *x = (*x - most) - log);
 }
 
 /// The place of the largest number, the first of equals; NaN never wins. 0 if there is none.
 pub fn argmax(x: &[f32]) -> usize {
-    let mut best = (0, f32::NEG_INFINITY);
-    for (place, x) in x.iter().enumerate() {
-        if *x > best.1 {
-            best = (place, *x);
-        }
-    }
-    best.0
+    let most = kernel::maximum(Cpu::detect(), x);
+    x.iter().position(|x| *x == most).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

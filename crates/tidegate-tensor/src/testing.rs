@@ -34,22 +34,22 @@ impl Numbers {
             DType::F32 => self.plain(elements, f32::to_le_bytes),
             DType::F16 => self.plain(elements, |x| f16::from_f32(x).to_le_bytes()),
             DType::BF16 => self.plain(elements, |x| bf16::from_f32(x).to_le_bytes()),
-            _ => {
-                let mut data: Vec<u8> = (0..bytes).map(|_| self.bits() as u8).collect();
-                let scales: &[usize] = match dtype {
-                    DType::Q6_K => &[208],
-                    DType::Q4_0 | DType::Q5_0 | DType::Q8_0 => &[0],
-                    _ => &[0, 2],
-                };
-                for block in data.chunks_exact_mut(dtype.block_bytes()) {
-                    for at in scales {
-                        let scale = f16::from_f32(self.float() / 64.0);
-                        block[*at..at + 2].copy_from_slice(&scale.to_le_bytes());
-                    }
-                }
-                data
+            DType::Q4_0 | DType::Q5_0 | DType::Q8_0 => self.scaled(dtype, bytes, &[0]),
+            DType::Q4_1 | DType::Q5_1 | DType::Q4_K | DType::Q5_K => self.scaled(dtype, bytes, &[0, 2]),
+            DType::Q6_K => self.scaled(dtype, bytes, &[208]),
+        }
+    }
+
+    /// Random blocks with halves of ordinary size at `scales`.
+    fn scaled(&mut self, dtype: DType, bytes: usize, scales: &[usize]) -> Vec<u8> {
+        let mut data: Vec<u8> = (0..bytes).map(|_| self.bits() as u8).collect();
+        for block in data.chunks_exact_mut(dtype.block_bytes()) {
+            for at in scales {
+                let scale = f16::from_f32(self.float() / 64.0);
+                block[*at..at + 2].copy_from_slice(&scale.to_le_bytes());
             }
         }
+        data
     }
 
     fn plain<const N: usize>(&mut self, elements: usize, bytes: impl Fn(f32) -> [u8; N]) -> Vec<u8> {

@@ -63,21 +63,7 @@ fn check(cpu: Cpu, case: Case, sequences: &[&[usize]]) {
         window: case.window,
     };
     for step in 0..sequences.iter().map(|steps| steps.len()).max().unwrap_or(0) {
-        let mut spans = Vec::new();
-        let mut rows = 0;
-        for (number, steps) in sequences
-            .iter()
-            .enumerate()
-            .filter(|(_, steps)| step < steps.len())
-        {
-            spans.push(Span {
-                first_row: rows,
-                rows: steps[step],
-                first_position: steps[..step].iter().sum(),
-                pages: number * pages_each..(number + 1) * pages_each,
-            });
-            rows += steps[step];
-        }
+        let (spans, rows) = spans_of(sequences, step, pages_each);
         let batch = Batch {
             spans: &spans,
             pages: &pages,
@@ -100,6 +86,23 @@ fn check(cpu: Cpu, case: Case, sequences: &[&[usize]]) {
             assert_close(&out[range], &expected, 1e-5, &what);
         }
     }
+}
+
+/// The spans of one step, and its rows: every sequence that has such a step takes part.
+fn spans_of(sequences: &[&[usize]], step: usize, pages_each: usize) -> (Vec<Span>, usize) {
+    let (mut spans, mut rows) = (Vec::new(), 0);
+    for (number, steps) in sequences.iter().enumerate() {
+        if let Some(step_rows) = steps.get(step) {
+            spans.push(Span {
+                first_row: rows,
+                rows: *step_rows,
+                first_position: steps[..step].iter().sum(),
+                pages: number * pages_each..(number + 1) * pages_each,
+            });
+            rows += step_rows;
+        }
+    }
+    (spans, rows)
 }
 
 /// Softmax of scaled products, position by position, in double precision.

@@ -29,6 +29,31 @@ macro_rules! compiled_loops {
             pub(in crate::kernel) fn exp_and_sum(x: &mut [f32], shift: f32) -> f32 {
                 plain::exp_and_sum(x, shift)
             }
+
+            $(#[$feature])*
+            pub(in crate::kernel) fn sum_of_exp(x: &[f32], shift: f32) -> f32 {
+                plain::sum_of_exp(x, shift)
+            }
+
+            $(#[$feature])*
+            pub(in crate::kernel) fn scale(x: &mut [f32], factor: f32) {
+                plain::scale(x, factor);
+            }
+
+            $(#[$feature])*
+            pub(in crate::kernel) fn rms_norm(x: &mut [f32], weight: &[f32], epsilon: f32) {
+                plain::rms_norm(x, weight, epsilon);
+            }
+
+            $(#[$feature])*
+            pub(in crate::kernel) fn silu_mul(gate: &mut [f32], up: &[f32]) {
+                plain::silu_mul(gate, up);
+            }
+
+            $(#[$feature])*
+            pub(in crate::kernel) fn add(x: &mut [f32], y: &[f32]) {
+                plain::add(x, y);
+            }
         }
     };
 }
@@ -148,6 +173,44 @@ pub(super) fn exp_and_sum(x: &mut [f32], shift: f32) -> f32 {
         *x = exp(*x - shift);
     }
     fold(x, 0.0, |a, b| a + b, |a, b| a + b)
+}
+
+/// The sum of `exp(x - shift)`.
+#[inline(always)]
+pub(super) fn sum_of_exp(x: &[f32], shift: f32) -> f32 {
+    fold(x, 0.0, |sum, x| sum + exp(x - shift), |a, b| a + b)
+}
+
+/// `x *= factor`.
+#[inline(always)]
+pub(super) fn scale(x: &mut [f32], factor: f32) {
+    x.iter_mut().for_each(|x| *x *= factor);
+}
+
+/// `x = x / sqrt(mean(x^2) + epsilon) * weight`.
+#[inline(always)]
+pub(super) fn rms_norm(x: &mut [f32], weight: &[f32], epsilon: f32) {
+    let squares = fold(x, 0.0, |sum, x| sum + x * x, |a, b| a + b);
+    let factor = 1.0 / (squares / x.len() as f32 + epsilon).sqrt();
+    for (x, weight) in x.iter_mut().zip(weight) {
+        *x = *x * factor * weight;
+    }
+}
+
+/// `gate = silu(gate) * up`.
+#[inline(always)]
+pub(super) fn silu_mul(gate: &mut [f32], up: &[f32]) {
+    for (gate, up) in gate.iter_mut().zip(up) {
+        *gate = *gate / (1.0 + exp(-*gate)) * up;
+    }
+}
+
+/// `x += y`.
+#[inline(always)]
+pub(super) fn add(x: &mut [f32], y: &[f32]) {
+    for (x, y) in x.iter_mut().zip(y) {
+        *x += y;
+    }
 }
 
 /// e^x to about one unit in the last place, without a branch: 2^n times a polynomial of the rest

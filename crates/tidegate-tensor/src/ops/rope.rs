@@ -46,11 +46,7 @@ impl RopeTable {
 
     /// Positions that it knows.
     pub fn positions(&self) -> usize {
-        if self.dims == 0 {
-            usize::MAX
-        } else {
-            self.turns.len() / self.dims
-        }
+        self.turns.len().checked_div(self.dims).unwrap_or(usize::MAX)
     }
 
     fn turn_head(&self, head: &mut [f32], position: usize) {

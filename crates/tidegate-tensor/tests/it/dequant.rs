@@ -14,7 +14,8 @@ fn take<'a>(rest: &mut &'a [u8], bytes: usize) -> &'a [u8] {
 }
 
 fn number(rest: &mut &[u8]) -> u32 {
-    u32::from_le_bytes(take(rest, 4).try_into().unwrap())
+    let bytes = take(rest, 4);
+    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
 
 #[test]

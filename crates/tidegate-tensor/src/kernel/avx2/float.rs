@@ -52,9 +52,9 @@ fn one_token<const TYPE: u8, const BYTES: usize>(panel: FloatPanel<'_>, tile: Fl
     let (columns, last_columns) = panel.columns.as_chunks::<BYTES>().0.as_chunks::<4>();
     let (values, last_values) = tile.values.as_chunks::<4>();
     for (columns, values) in columns.iter().zip(values) {
-        unroll!(4, I => {
-            sums[I] = multiply(weights::<TYPE, BYTES>(&columns[I]), values[I], sums[I]);
-        });
+        for ((column, value), sums) in columns.iter().zip(values).zip(&mut sums) {
+            *sums = multiply(weights::<TYPE, BYTES>(column), *value, *sums);
+        }
     }
     for (column, value) in last_columns.iter().zip(last_values) {
         sums[0] = multiply(weights::<TYPE, BYTES>(column), *value, sums[0]);

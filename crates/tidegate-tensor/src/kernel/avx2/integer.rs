@@ -53,12 +53,12 @@ fn blocks<const BYTES: usize, const SCALES: u8, const M: usize>(
     tile: IntTile<'_>,
     out: &mut [Sums; TILE],
 ) {
-    let mut sums = [[_mm256_setzero_ps(); 2]; M];
+    let mut sums = [[_mm256_setzero_ps(); M]; 2];
     let weights = panel.codes.as_chunks::<BYTES>().0.iter().enumerate();
     let activations = tile.codes.as_chunks::<M>().0.iter();
     let scales = tile.scales.as_chunks::<M>().0.iter();
     for (((block, weights), activations), scales) in weights.zip(activations).zip(scales) {
-        for rows in 0..2 {
+        for (rows, sums) in sums.iter_mut().enumerate() {
             let codes = unpack::<BYTES, SCALES>(weights, rows);
             let meaning = Meaning::read::<SCALES>(panel, block, rows);
             unroll!(M, I => {
@@ -82,17 +82,17 @@ fn blocks<const BYTES: usize, const SCALES: u8, const M: usize>(
                     }
                     _ => dot::<BYTES, SCALES, 0, 8>(&codes, &activations[I]),
                 };
-                sums[I][rows] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots), scale, sums[I][rows]);
+                sums[I] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots), scale, sums[I]);
                 if SCALES == HALF_MIN || SCALES == SUPER_MIN {
                     let activations = _mm256_set1_ps(tile.sums[block * M + I]);
-                    sums[I][rows] = _mm256_fmadd_ps(meaning.min, activations, sums[I][rows]);
+                    sums[I] = _mm256_fmadd_ps(meaning.min, activations, sums[I]);
                 }
             });
         }
     }
-    for (sums, out) in sums.iter().zip(out) {
-        for (sums, out) in sums.iter().zip(out.as_chunks_mut().0) {
-            store(*sums, out);
+    for (rows, sums) in sums.iter().enumerate() {
+        for (sums, out) in sums.iter().zip(&mut *out) {
+            store(*sums, &mut out.as_chunks_mut().0[rows]);
         }
     }
 }

@@ -67,10 +67,10 @@ fn one_token<const TYPE: u8, const BYTES: usize>(panel: FloatPanel<'_>, tile: Fl
         for line in 0..4 * BYTES / 64 {
             prefetch(&columns[0], AHEAD + line * 64);
         }
-        unroll!(4, I => {
-            let value = _mm512_set1_ps(values[I]);
-            sums[I] = _mm512_fmadd_ps(weights::<TYPE, BYTES>(&columns[I]), value, sums[I]);
-        });
+        for ((column, value), sum) in columns.iter().zip(values).zip(&mut sums) {
+            let value = _mm512_set1_ps(*value);
+            *sum = _mm512_fmadd_ps(weights::<TYPE, BYTES>(column), value, *sum);
+        }
     }
     for (column, value) in last_columns.iter().zip(last_values) {
         let value = _mm512_set1_ps(*value);
