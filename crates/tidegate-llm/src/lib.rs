@@ -3,6 +3,8 @@
 
 /// The settings of one engine.
 pub mod config;
+/// A language model as an engine.
+pub mod engine;
 /// One step of a model over a mixed batch: the seam between scheduler and model.
 pub mod forward;
 /// Answers that must have a shape.
@@ -30,6 +32,8 @@ pub mod stats;
 /// The engine's thread.
 pub mod worker;
 
+pub use config::EngineConfig;
+pub use engine::{EngineParts, LanguageEngine, StartError};
 pub use forward::{Forward, Step, StepError, StepSpan};
 pub use grammar::{Grammar, GrammarFactory};
 pub use load::{Estimate, LoadError, LoadOptions, ModelFiles, OpenError, Progress};

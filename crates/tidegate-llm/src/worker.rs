@@ -2,7 +2,7 @@
 //!
 //! One turn: take new requests, look at the readers, decide, compute one step, choose tokens, put them
 //! into the rings. In steady generation a turn allocates nothing, for plain sampling with or without
-//! logprobs; a [`Constraint`] may allocate inside its library.
+//! logprobs; a [`Grammar`] may allocate inside llguidance.
 //!
 //! A reader that goes away frees the pages of its sequence before the next step. If the model panics,
 //! every sequence fails with an internal fault, and so does the engine: it takes no more requests.
@@ -18,6 +18,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::config::EngineConfig;
 use crate::forward::Forward;
+use crate::grammar::Grammar;
 use crate::pages::PagePool;
 use crate::random::fresh_seed;
 use crate::sample::Sampler;
@@ -32,10 +33,18 @@ mod runner;
 
 use inbox::Inbox;
 pub use inbox::Phase;
-pub use lane::Constraint;
 use lane::{Job, Sink, VectorSink};
 pub use ring::{Intake, PromptScore, Pull};
 use runner::Runner;
+
+/// What the thread must know of the tokenizer.
+#[derive(Debug, Clone, Default)]
+pub struct Tokens {
+    /// Tokens below this number may be chosen: a model's logits may be wider than its vocabulary.
+    pub known: usize,
+    /// Tokens that end an answer.
+    pub end: Vec<u32>,
+}
 
 /// What to generate.
 #[derive(Default)]
@@ -60,8 +69,8 @@ pub struct Ask {
     pub score_prompt: bool,
     /// Go on after an end token.
     pub ignore_end: bool,
-    /// A rule for each answer; answers beyond these have none.
-    pub constraints: Vec<Box<dyn Constraint>>,
+    /// What shape each answer must have.
+    pub grammar: Option<Grammar>,
 }
 
 /// The engine's thread, from outside. Dropping it cuts what runs and waits for the thread.
@@ -79,14 +88,14 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Starts the thread. `end_tokens` end an answer.
+    /// Starts the thread.
     ///
     /// # Errors
     /// The operating system gives no thread.
     pub fn start(
         forward: Box<dyn Forward>,
         config: &EngineConfig,
-        end_tokens: Vec<u32>,
+        tokens: Tokens,
         clock: Arc<dyn Clock>,
         observer: Arc<dyn Observer>,
     ) -> std::io::Result<Self> {
@@ -99,7 +108,7 @@ impl Worker {
             prefill_beside: config.prefill_beside,
             context: forward.context_length().min(pages * forward.page_size()),
             stall: config.reader_stall,
-            end_tokens,
+            end_tokens: tokens.end,
         };
         let scheduler = Scheduler::new(limits, PagePool::new(pages, forward.page_size(), fresh_seed()));
         let limits = scheduler.limits().clone();
@@ -109,6 +118,7 @@ impl Worker {
         let runner = Runner::new(
             forward,
             scheduler,
+            tokens.known,
             Arc::clone(&inbox),
             runner::Witnesses {
                 counters: Arc::clone(&counters),
@@ -182,7 +192,6 @@ impl Worker {
             score_prompt: ask.score_prompt,
             ignore_end: ask.ignore_end,
         };
-        let mut constraints = ask.constraints.into_iter();
         let mut intakes = Vec::new();
         let mut group = Vec::new();
         for choice in 0..ask.choices.max(1) {
@@ -195,7 +204,7 @@ impl Worker {
                     ..arrival.clone()
                 },
                 sampler: Sampler::new(ask.sampling.clone(), ask.seed).for_choice(choice),
-                constraint: constraints.next(),
+                grammar: ask.grammar.clone(),
                 logprobs: ask.logprobs,
                 asked,
                 sink: Sink::Tokens(outlet),
@@ -223,7 +232,7 @@ impl Worker {
                 ..Arrival::default()
             },
             sampler: Sampler::new(Sampling::default(), 0),
-            constraint: None,
+            grammar: None,
             logprobs: None,
             asked: self.clock.monotonic(),
             sink: Sink::Vector(sink),

@@ -48,6 +48,7 @@ pub struct Tokenizer {
     /// Added around a text by `add_special`.
     around: Around,
     bos: Option<u32>,
+    eos: Option<u32>,
     end: Vec<u32>,
     chat_template: Option<String>,
     kind: &'static str,
@@ -190,6 +191,11 @@ impl Tokenizer {
     /// The begin-of-sequence token.
     pub fn bos(&self) -> Option<u32> {
         self.bos
+    }
+
+    /// The end-of-sequence token as the files name it: `eos_token` of chat templates.
+    pub fn eos(&self) -> Option<u32> {
+        self.eos
     }
 
     /// Whether `add_special` puts the begin-of-sequence token before a text. Chat templates that

@@ -1,5 +1,6 @@
 //! What the engine's thread has on its desk: the scheduler, and a lane for each sequence in it.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub(super) struct Desk {
     /// By slot.
     lanes: Vec<Option<(SequenceId, Lane)>>,
     scratch: Scratch,
+    /// Tokens below this number may be chosen.
+    vocabulary: usize,
     /// The best tokens of one row.
     top: Vec<(u32, f32)>,
     /// Sequences that ended in this turn.
@@ -48,6 +51,7 @@ impl Desk {
         Self {
             lanes: (0..slots).map(|_| None).collect(),
             scratch: Scratch::new(vocabulary),
+            vocabulary,
             top: Vec::with_capacity(score::TOP_MOST),
             ended: Vec::with_capacity(slots),
             scheduler,
@@ -125,7 +129,7 @@ impl Desk {
         let now = self.witnesses.clock.monotonic();
         for number in 0..self.scheduler.outputs().len() {
             let output = self.scheduler.outputs()[number];
-            let row = &logits[number * width..(number + 1) * width];
+            let row = &logits[number * width..number * width + self.vocabulary];
             match output.known {
                 None => self.choose(output.id, row, now),
                 Some(token) => self.score(output.id, token, row),
@@ -267,16 +271,22 @@ fn pick(
     scratch: &mut Scratch,
 ) -> Result<(u32, bool), Fault> {
     let broken = |error| Fault::internal("the model gave no usable logits").with_source(error);
-    let Some(constraint) = &mut lane.constraint else {
+    let Some(grammar) = &mut lane.grammar else {
         let token = lane.sampler.choose(row, around, scratch).map_err(broken)?;
         return Ok((token, false));
     };
-    let around = Surroundings {
-        allowed: Some(constraint.allowed()?),
-        ..around
-    };
-    let token = lane.sampler.choose(row, around, scratch).map_err(broken)?;
-    Ok((token, constraint.take(token)?))
+    let sampler = &mut lane.sampler;
+    // Grammars come from clients: a panic in their library ends this sequence only.
+    let picked = std::panic::catch_unwind(AssertUnwindSafe(|| {
+        let around = Surroundings {
+            allowed: Some(grammar.mask()?),
+            ..around
+        };
+        let token = sampler.choose(row, around, scratch).map_err(broken)?;
+        grammar.commit(token)?;
+        Ok((token, grammar.is_finished()))
+    }));
+    picked.unwrap_or_else(|_| Err(Fault::internal("the grammar's library panicked")))
 }
 
 /// Tells the reader, once, that the prompt was read.

@@ -8,29 +8,15 @@ use tidegate_engine::FinishReason;
 use tokio::sync::oneshot;
 
 use super::ring::{Outlet, PromptScore, ReaderState};
-use crate::sample::{MaskWord, Sampler};
+use crate::grammar::Grammar;
+use crate::sample::Sampler;
 use crate::schedule::Arrival;
-
-/// A rule that every chosen token must obey. Runs on the engine's thread.
-pub trait Constraint: Send {
-    /// The tokens that may come next, one bit each.
-    ///
-    /// # Errors
-    /// The rule cannot go on; the sequence fails.
-    fn allowed(&mut self) -> Result<&[MaskWord], Fault>;
-
-    /// Takes the token that was chosen. Answers whether nothing may follow.
-    ///
-    /// # Errors
-    /// The rule cannot go on; the sequence fails.
-    fn take(&mut self, token: u32) -> Result<bool, Fault>;
-}
 
 /// One sequence on its way into the engine.
 pub(crate) struct Job {
     pub(crate) arrival: Arrival,
     pub(crate) sampler: Sampler,
-    pub(crate) constraint: Option<Box<dyn Constraint>>,
+    pub(crate) grammar: Option<Grammar>,
     /// Report logarithms and this many alternatives.
     pub(crate) logprobs: Option<usize>,
     /// When it was asked for, on the worker's clock.
@@ -58,7 +44,7 @@ pub(crate) struct VectorSink {
 /// A sequence that the scheduler has.
 pub(super) struct Lane {
     pub(super) sampler: Sampler,
-    pub(super) constraint: Option<Box<dyn Constraint>>,
+    pub(super) grammar: Option<Grammar>,
     pub(super) logprobs: Option<usize>,
     pub(super) asked: Duration,
     /// When its last token came.
@@ -77,7 +63,7 @@ impl Lane {
         };
         Self {
             sampler: job.sampler,
-            constraint: job.constraint,
+            grammar: job.grammar,
             logprobs: job.logprobs,
             asked: job.asked,
             last_token: None,

@@ -36,12 +36,13 @@ impl Runner {
     pub(super) fn new(
         forward: Box<dyn Forward>,
         scheduler: Scheduler,
+        known_tokens: usize,
         inbox: Arc<Inbox>,
         witnesses: Witnesses,
     ) -> Self {
         let pages = scheduler.pool().total();
         witnesses.gauges.pages_total.store(pages, Ordering::Relaxed);
-        let vocabulary = forward.vocabulary();
+        let vocabulary = forward.vocabulary().min(known_tokens);
         Self {
             desk: Desk::new(scheduler, vocabulary, Arc::clone(&inbox), witnesses.clone()),
             forward,

@@ -6,9 +6,13 @@ mod allocations;
 #[cfg(test)]
 mod drive;
 #[cfg(test)]
+mod engine;
+#[cfg(test)]
 mod fake;
 #[cfg(test)]
 mod oracle;
+#[cfg(test)]
+mod parrot;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tidegate_llm::config::EngineConfig;
 use tidegate_llm::random::mix;
 use tidegate_llm::sample::{Sampler, Scratch, Surroundings, score};
 use tidegate_llm::stats::Deaf;
-use tidegate_llm::worker::{Ask, Intake, Phase, PromptScore, Pull, Worker};
+use tidegate_llm::worker::{Ask, Intake, Phase, PromptScore, Pull, Tokens, Worker};
 
 use crate::fake::{self, Fake};
 
@@ -29,7 +29,11 @@ pub(crate) fn start(change: impl FnOnce(&mut Fake, &mut EngineConfig)) -> (Worke
     change(&mut fake, &mut config);
     let log = Arc::clone(&fake.allocations);
     let clock = Arc::new(SystemClock::new());
-    let worker = Worker::start(Box::new(fake), &config, vec![END], clock, Arc::new(Deaf)).unwrap();
+    let tokens = Tokens {
+        known: VOCABULARY,
+        end: vec![END],
+    };
+    let worker = Worker::start(Box::new(fake), &config, tokens, clock, Arc::new(Deaf)).unwrap();
     (worker, log)
 }
 

@@ -86,6 +86,7 @@ pub(super) fn read(gguf: &Gguf<'_>) -> Result<Tokenizer, TokenizerError> {
         encoder,
         around,
         bos,
+        eos: source.bos_eos(family)?.1,
         end: source.end_tokens(family, &vocabulary)?,
         chat_template: gguf.text("tokenizer.chat_template")?.map(ToOwned::to_owned),
         kind,
