@@ -30,6 +30,7 @@ fn source(name: &str) -> &'static str {
         "gemma" => include_str!("../fixtures/templates/gemma.jinja"),
         "llama2" => include_str!("../fixtures/templates/llama2.jinja"),
         "llama3_tools" => include_str!("../fixtures/templates/llama3_tools.jinja"),
+        "operators" => include_str!("../fixtures/templates/operators.jinja"),
         "macros" => include_str!("../fixtures/templates/macros.jinja"),
         "mistral_v3_tools" => include_str!("../fixtures/templates/mistral_v3_tools.jinja"),
         "qwen2_tools" => include_str!("../fixtures/templates/qwen2_tools.jinja"),
