@@ -13,6 +13,7 @@ mod values;
 use std::collections::BTreeSet;
 use std::error::Error as _;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use minijinja::value::Value;
@@ -255,7 +256,10 @@ impl ChatTemplate {
             .environment
             .get_template(NAME)
             .map_err(|error| fault(&error))?;
-        let result = template.render_captured_to(context, &mut output).map(drop);
+        // minijinja's arithmetic can overflow in odd slices; a template must not end the process.
+        let render = || template.render_captured_to(context, &mut output).map(drop);
+        let result = catch_unwind(AssertUnwindSafe(render))
+            .map_err(|_| Fault::internal("the template machine panicked"))?;
         if output.full {
             return Err(too_large(format!(
                 "the rendered prompt is longer than {} bytes",

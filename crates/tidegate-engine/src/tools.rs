@@ -25,25 +25,22 @@ impl ToolFormat {
     /// Reads the format off the chat template; the family of the weights decides where the template
     /// leaves it open.
     pub fn detect(template: &str, architecture: &str) -> Self {
-        if !template.contains("tools") && !template.contains("tool_calls") {
+        let has = |text| template.contains(text);
+        if !has("tools") && !has("tool_calls") {
             return Self::None;
         }
-        if template.contains("[TOOL_CALLS]") {
-            return Self::Mistral {
-                named: template.contains("[ARGS]"),
-            };
+        if has("[TOOL_CALLS]") {
+            return Self::Mistral { named: has("[ARGS]") };
         }
-        if template.contains("<tool_call>") {
+        // `<function=` is the XML form of later coder models, which is not read.
+        if has("<tool_call>") && !has("<function=") {
             return Self::Hermes;
         }
-        if template.contains("<|python_tag|>") || template.contains("\"parameters\": ") {
+        let headers = has("<|start_header_id|>") || architecture == "llama" && has("<|eot_id|>");
+        if has("<|python_tag|>") || headers && has("parameters") {
             return Self::Llama;
         }
-        match architecture {
-            "qwen2" | "qwen3" => Self::Hermes,
-            "llama" if template.contains("<|start_header_id|>") => Self::Llama,
-            _ => Self::None,
-        }
+        Self::None
     }
 
     /// Tokens that the parser must see as text although some models have them as control tokens.

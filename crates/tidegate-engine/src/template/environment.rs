@@ -90,11 +90,11 @@ pub(super) fn without_generation_tags(source: &str) -> String {
     while let Some(start) = rest.find("{%") {
         let (before, tag) = rest.split_at(start);
         out.push_str(before);
-        let Some(end) = tag.find("%}") else {
+        let Some(length) = tag[2..].find("%}") else {
             rest = tag;
             break;
         };
-        let inner = &tag[2..end];
+        let (inner, end) = (&tag[2..2 + length], 2 + length);
         let word = inner.trim_matches(['-', '+']).trim();
         match word {
             "generation" | "endgeneration" => {

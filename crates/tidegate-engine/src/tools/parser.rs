@@ -5,6 +5,10 @@ use std::collections::VecDeque;
 use super::ToolFormat;
 use super::call::{CallScanner, Nesting, Step};
 
+/// What turned out not to be a call is searched for another one only up to this many bytes, so that no
+/// text takes more than its length times this.
+const REREAD_MAX: usize = 1024;
+
 /// A piece of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
@@ -116,32 +120,18 @@ impl ToolParser {
 
     /// The answer is over: what was held back is text, unless it belongs to a call.
     pub fn finish(&mut self) -> Vec<Piece> {
-        // Text that is not a call after all may hold the beginning of another one.
-        while let Some(rest) = self.undecided() {
-            rest.chars().for_each(|character| self.read(character));
+        let mode = std::mem::replace(&mut self.mode, Mode::Text);
+        let held = std::mem::take(&mut self.held);
+        // The beginning of a closing tag belongs to its call.
+        if !matches!(mode, Mode::After(_)) {
+            held.chars().for_each(|character| self.text(character));
+        }
+        let space = std::mem::take(&mut self.space);
+        // White space alone is an answer; behind a call it is nothing.
+        if self.calls == 0 {
+            self.append(&space);
         }
         std::mem::take(&mut self.pieces)
-    }
-
-    /// Gives up what is held; returns what must be read again as text.
-    fn undecided(&mut self) -> Option<String> {
-        match std::mem::replace(&mut self.mode, Mode::Text) {
-            Mode::Text => {
-                for character in std::mem::take(&mut self.held).chars() {
-                    self.text(character);
-                }
-                let space = std::mem::take(&mut self.space);
-                // White space alone is an answer; behind a call it is nothing.
-                if self.calls == 0 {
-                    self.append(&space);
-                }
-                None
-            }
-            Mode::Opened | Mode::Object(..) | Mode::After(_) | Mode::Named(_) if !self.held.is_empty() => {
-                Some(self.reject())
-            }
-            Mode::Opened | Mode::Object(..) | Mode::After(_) | Mode::Named(_) | Mode::Arguments(_) => None,
-        }
     }
 
     /// Takes one character and whatever must be read again because of it.
@@ -331,6 +321,10 @@ impl ToolParser {
     fn reject(&mut self) -> String {
         self.mode = Mode::Text;
         let mut rest = std::mem::take(&mut self.held);
+        if rest.len() > REREAD_MAX {
+            rest.chars().for_each(|character| self.text(character));
+            return String::new();
+        }
         if !rest.is_empty() {
             let first = rest.remove(0);
             self.text(first);

@@ -269,6 +269,7 @@ fn the_format_is_read_off_the_template() {
         "mistral",
         ToolFormat::Mistral { named: true },
     );
+    check("{{ tools }}<tool_call><function=", "qwen3", ToolFormat::None);
     check(
         include_str!("../../tests/fixtures/templates/zephyr.jinja"),
         "llama",
@@ -358,4 +359,11 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_long_text_that_is_no_call_is_read_in_linear_time() {
+    let text = "<tool_call>{\"a\":[".repeat(20_000) + &"]}".repeat(20_000) + "x";
+    let whole = parse(ToolFormat::Hermes, [text.as_str()]);
+    assert_eq!(whole, [Piece::Text(text)]);
 }
