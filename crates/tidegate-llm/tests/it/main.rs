@@ -10,6 +10,8 @@ mod engine;
 #[cfg(test)]
 mod fake;
 #[cfg(test)]
+mod families;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod parrot;
