@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use tidegate_weights::safetensors::{Index, SafeTensorsError};
+use tidegate_weights::tokenizer::{Tokenizer, TokenizerError};
 use tidegate_weights::{Checkpoint, CheckpointError, Gguf, GgufError};
 
 use super::mapped::Mapped;
@@ -67,12 +69,9 @@ pub enum OpenError {
         /// Its size.
         bytes: u64,
     },
-    /// The index names a file outside the folder.
-    #[error("`model.safetensors.index.json` names `{shard}`, expected a file name without a folder")]
-    Shard {
-        /// What it names.
-        shard: String,
-    },
+    /// The index could not be read.
+    #[error("`model.safetensors.index.json` cannot be read")]
+    Index(#[source] SafeTensorsError),
     /// The GGUF file is broken.
     #[error("`{file}` cannot be read")]
     Gguf {
@@ -88,6 +87,20 @@ pub enum OpenError {
         file: PathBuf,
         /// What is wrong with it.
         source: CheckpointError,
+    },
+    /// Safetensors without a tokenizer beside them.
+    #[error("`{folder}` has no `tokenizer.json`")]
+    NoTokenizer {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The tokenizer could not be read.
+    #[error("the tokenizer of `{file}` cannot be read")]
+    Tokenizer {
+        /// The file or folder.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: TokenizerError,
     },
 }
 
@@ -135,7 +148,10 @@ impl ModelFiles {
         if let Some(config) = side_file(folder, "config.json")? {
             let index = side_file(folder, "model.safetensors.index.json")?;
             let names = match &index {
-                Some(_) => Vec::new(),
+                Some(index) => {
+                    let index = Index::parse(index).map_err(OpenError::Index)?;
+                    index.files().into_iter().map(str::to_owned).collect()
+                }
                 None => vec!["model.safetensors".to_owned()],
             };
             if index.is_some() || folder.join(&names[0]).exists() {
@@ -196,17 +212,33 @@ impl ModelFiles {
             } => {
                 let shards: Vec<(&str, &[u8])> =
                     shards.iter().map(|(name, map)| (name.as_str(), &**map)).collect();
-                {
-                    drop((config, shards, index));
-                    return Err(OpenError::Format {
-                        file: self.path().to_owned(),
-                    });
-                }
+                Checkpoint::from_safetensors(config, &shards, index.as_deref())
             }
         };
         checkpoint.map_err(|source| OpenError::Checkpoint {
             file: self.path().to_owned(),
             source,
+        })
+    }
+
+    /// Reads the tokenizer that came with the weights, and its chat template.
+    pub fn tokenizer(&self) -> Result<Tokenizer, OpenError> {
+        let tokenizer = match &self.weights {
+            Weights::Gguf(file) => Tokenizer::from_gguf(&parse_gguf(file)?),
+            Weights::SafeTensors { folder, .. } => {
+                let json = side_file(folder, "tokenizer.json")?.ok_or_else(|| OpenError::NoTokenizer {
+                    folder: folder.clone(),
+                })?;
+                let config = side_file(folder, "tokenizer_config.json")?;
+                Tokenizer::from_json(&json, config.as_deref())
+            }
+        };
+        let file = self.path().to_owned();
+        let tokenizer = tokenizer.map_err(|source| OpenError::Tokenizer { file, source })?;
+        // Newer checkpoints keep the template in a file of its own, which then counts.
+        Ok(match self.beside("chat_template.jinja")? {
+            Some(template) => tokenizer.with_chat_template(String::from_utf8_lossy(&template)),
+            None => tokenizer,
         })
     }
 
@@ -244,12 +276,6 @@ fn parse_gguf(file: &Mapped) -> Result<Gguf<'_>, OpenError> {
 }
 
 fn open_shard(folder: &Path, name: String) -> Result<(String, Mapped), OpenError> {
-    let plain = Path::new(&name)
-        .file_name()
-        .is_some_and(|file| file == name.as_str());
-    if !plain {
-        return Err(OpenError::Shard { shard: name });
-    }
     let map = Mapped::open(&folder.join(&name))?;
     Ok((name, map))
 }

@@ -21,7 +21,9 @@ pub(crate) struct Mapped {
 /// Where the bytes are.
 #[derive(Debug)]
 enum Bytes {
-    File(Mmap),
+    /// The file stays open, so that another part of the same file can be mapped after the name was
+    /// given to a new one.
+    File(Mmap, File),
     /// In the program itself; also an empty file, which the system cannot map.
     Program(&'static [u8]),
 }
@@ -34,7 +36,7 @@ impl Mapped {
         let bytes = if empty {
             Bytes::Program(&[])
         } else {
-            Bytes::File(map(&file, None)?)
+            Bytes::File(map(&file, None)?, file)
         };
         Ok(Self {
             path: path.to_owned(),
@@ -53,14 +55,16 @@ impl Mapped {
     /// Maps a part of the same file anew, so that this map can be dropped. Rows of it will be read
     /// here and there, so the system is asked not to read ahead.
     pub(crate) fn part(&self, range: Range<usize>) -> io::Result<Self> {
-        if let Bytes::Program(bytes) = self.bytes {
-            let bytes = bytes.get(range).ok_or(io::ErrorKind::UnexpectedEof)?;
-            return Ok(Self {
-                path: self.path.clone(),
-                bytes: Bytes::Program(bytes),
-            });
-        }
-        let file = File::open(&self.path)?;
+        let file = match &self.bytes {
+            Bytes::Program(bytes) => {
+                let bytes = bytes.get(range).ok_or(io::ErrorKind::UnexpectedEof)?;
+                return Ok(Self {
+                    path: self.path.clone(),
+                    bytes: Bytes::Program(bytes),
+                });
+            }
+            Bytes::File(_, file) => file.try_clone()?,
+        };
         if file.metadata()?.len() < range.end as u64 {
             let path = self.path.display();
             return Err(io::Error::other(format!(
@@ -72,7 +76,7 @@ impl Mapped {
         map.advise(memmap2::Advice::Random)?;
         Ok(Self {
             path: self.path.clone(),
-            bytes: Bytes::File(map),
+            bytes: Bytes::File(map, file),
         })
     }
 
@@ -87,7 +91,7 @@ impl Deref for Mapped {
 
     fn deref(&self) -> &[u8] {
         match &self.bytes {
-            Bytes::File(map) => map,
+            Bytes::File(map, _) => map,
             Bytes::Program(bytes) => bytes,
         }
     }

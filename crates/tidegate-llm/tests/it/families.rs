@@ -26,7 +26,9 @@ struct Case {
 }
 
 fn folder(family: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(family)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(family)
 }
 
 fn cases(family: &str) -> Vec<Case> {
@@ -36,7 +38,10 @@ fn cases(family: &str) -> Vec<Case> {
 
 /// The safetensors folder and the GGUF file.
 fn both_formats(family: &str) -> [PathBuf; 2] {
-    [folder(family).join("model.gguf"), folder(family).join("model.gguf")]
+    [
+        folder(family).join("config.json"),
+        folder(family).join("model.gguf"),
+    ]
 }
 
 fn check(what: &str, case: &Case, outcome: &Outcome) {
@@ -50,7 +55,12 @@ fn check(what: &str, case: &Case, outcome: &Outcome) {
 fn check_model(what: &str, model: &mut Model, cases: &[Case]) {
     for case in cases {
         for chunk in [7, 50] {
-            let outcome = &generate(model, std::slice::from_ref(&case.prompt), case.greedy.len(), chunk)[0];
+            let outcome = &generate(
+                model,
+                std::slice::from_ref(&case.prompt),
+                case.greedy.len(),
+                chunk,
+            )[0];
             check(&format!("{what}, alone, pieces of {chunk}"), case, outcome);
         }
     }
@@ -64,7 +74,10 @@ fn check_model(what: &str, model: &mut Model, cases: &[Case]) {
 }
 
 fn wide() -> LoadOptions {
-    LoadOptions { max_rows: 64, ..options() }
+    LoadOptions {
+        max_rows: 64,
+        ..options()
+    }
 }
 
 #[test]
@@ -90,7 +103,11 @@ fn every_instruction_set_answers_like_transformers() {
 #[test]
 fn any_page_size_gives_the_same_answer() {
     for page_size in [1, 4, 16, 32, 128] {
-        let options = LoadOptions { page_size, pages: 1024 / page_size, ..wide() };
+        let options = LoadOptions {
+            page_size,
+            pages: 1024 / page_size,
+            ..wide()
+        };
         let mut model = load(&folder("mistral").join("model.gguf"), &options, Cpu::detect());
         check_model(&format!("pages of {page_size}"), &mut model, &cases("mistral"));
     }
@@ -100,7 +117,10 @@ fn any_page_size_gives_the_same_answer() {
 #[test]
 fn half_precision_keys_and_values_stay_near() {
     for family in FAMILIES {
-        let options = LoadOptions { kv_dtype: KvDType::F16, ..wide() };
+        let options = LoadOptions {
+            kv_dtype: KvDType::F16,
+            ..wide()
+        };
         let mut model = load(&folder(family).join("model.gguf"), &options, Cpu::detect());
         for case in cases(family) {
             let outcome = &generate(&mut model, std::slice::from_ref(&case.prompt), 1, 7)[0];

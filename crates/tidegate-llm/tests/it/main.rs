@@ -20,6 +20,8 @@ mod refusals;
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
+mod steps;
+#[cfg(test)]
 mod tiny;
 #[cfg(test)]
 mod worker;

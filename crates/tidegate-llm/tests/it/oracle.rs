@@ -91,6 +91,15 @@ fn gguf_models_agree_with_the_oracle() {
     }
 }
 
+#[test]
+fn safetensors_models_agree_with_the_oracle() {
+    for family in FAMILIES {
+        let folder = tempfile::tempdir().unwrap();
+        tiny(family).write_safetensors(folder.path(), |_| ());
+        check(folder.path());
+    }
+}
+
 /// Quantised matrices meet rounded activations, so logits agree less closely; types may differ
 /// inside a layer, as they do in files of mixed types.
 #[test]

@@ -10,7 +10,7 @@ use tidegate_llm::{
 use tidegate_tensor::{Cpu, Pool};
 
 use crate::oracle::options;
-use crate::tiny::tiny;
+use crate::tiny::{Slot, tiny};
 
 fn refusal(path: &Path, options: &LoadOptions) -> String {
     let pool = Arc::new(Pool::new(1, Cpu::detect()));
@@ -212,4 +212,43 @@ fn a_wrong_step_is_an_error_and_the_next_one_runs() {
         })
     );
     assert_eq!(run(100), Ok(101));
+}
+
+#[test]
+fn a_missing_stray_or_misshaped_tensor_is_named() {
+    type Edit = fn(&mut Vec<Slot>);
+    let cases: [(&str, Edit, &[&str]); 4] = [
+        (
+            "llama",
+            |slots| slots.retain(|slot| slot.hugging != "model.layers.1.mlp.up_proj.weight"),
+            &["blk.1.ffn_up.weight", "missing"],
+        ),
+        (
+            "qwen2",
+            |slots| slots.retain(|slot| slot.hugging != "model.layers.2.self_attn.k_proj.bias"),
+            &["blk.2.attn_k.bias", "missing"],
+        ),
+        (
+            "llama",
+            |slots| find(slots, "model.norm.weight").shape = vec![8, 8],
+            &["output_norm.weight", "[8, 8]", "[64]"],
+        ),
+        (
+            "mistral",
+            |slots| find(slots, "model.norm.weight").hugging = "model.final.weight".to_owned(),
+            &["model.final.weight"],
+        ),
+    ];
+    for (family, edit, parts) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        tiny(family).write_safetensors(folder.path(), edit);
+        let message = refusal(folder.path(), &options());
+        for part in parts {
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}
+
+fn find<'a>(slots: &'a mut [Slot], name: &str) -> &'a mut Slot {
+    slots.iter_mut().find(|slot| slot.hugging == name).unwrap()
 }

@@ -48,10 +48,10 @@ pub(crate) fn tiny(architecture: &'static str) -> Tiny {
 }
 
 /// A tensor by both its names, with its shape and whether it is a norm (near 1) or not (near 0).
-struct Slot {
+pub(crate) struct Slot {
     gguf: String,
-    hugging: String,
-    shape: Vec<usize>,
+    pub(crate) hugging: String,
+    pub(crate) shape: Vec<usize>,
     norm: bool,
 }
 
@@ -148,11 +148,13 @@ impl Tiny {
         config
     }
 
-    /// Writes `config.json` and `model.safetensors`; `edit` may spoil names or shapes first.
-    pub(crate) fn write_safetensors(&self, folder: &Path, edit: impl Fn(&mut Map<String, Value>)) {
+    /// Writes `config.json` and `model.safetensors`; `edit` may spoil the tensors first.
+    pub(crate) fn write_safetensors(&self, folder: &Path, edit: impl Fn(&mut Vec<Slot>)) {
         let mut random = Random(self.seed);
         let (mut header, mut data) = (Map::new(), Vec::new());
-        for slot in self.slots() {
+        let mut slots = self.slots();
+        edit(&mut slots);
+        for slot in slots {
             let start = data.len();
             for value in random.values(&slot) {
                 data.extend_from_slice(&value.to_le_bytes());
@@ -160,7 +162,6 @@ impl Tiny {
             let entry = json!({ "dtype": "F32", "shape": slot.shape, "data_offsets": [start, data.len()] });
             header.insert(slot.hugging, entry);
         }
-        edit(&mut header);
         let header = Value::Object(header).to_string();
         let mut file = (header.len() as u64).to_le_bytes().to_vec();
         file.extend_from_slice(header.as_bytes());
