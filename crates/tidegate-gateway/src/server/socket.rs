@@ -40,7 +40,9 @@ impl Pace {
 
     /// A request was answered.
     pub(crate) fn request_ended(&self) {
-        let _was_busy = self.0.compare_exchange(BUSY, IDLE, Ordering::Relaxed, Ordering::Relaxed);
+        let _was_busy = self
+            .0
+            .compare_exchange(BUSY, IDLE, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Bytes came. Answers whether a head begins with them.
