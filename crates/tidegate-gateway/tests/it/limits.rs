@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tidegate_base::ByteSize;
+use tidegate_engine::Event;
 use tidegate_gateway::{Config, Limits, Timeouts};
 use tidegate_testkit::http::{self, Connection};
 use tidegate_testkit::{Scripted, Step, demo};
@@ -177,4 +178,29 @@ async fn an_answer_that_takes_too_long_is_ended_at_once_and_in_a_stream() {
         "{last:?}"
     );
     assert!(streamed.complete);
+}
+
+#[tokio::test]
+async fn an_engine_that_never_stops_talking_is_stopped() {
+    let engine = Scripted::new("demo", |_| {
+        vec![Step::Repeat(Event::Text {
+            choice: 0,
+            text: "x".to_owned(),
+            logprobs: Vec::new(),
+        })]
+    });
+    let config = Config {
+        timeouts: Timeouts {
+            request: Duration::from_millis(50),
+            ..Timeouts::default()
+        },
+        ..Config::default()
+    };
+    let house = house::open(config, &[&engine]).await;
+    let body = json!({"model": "demo", "messages": [{"role": "user", "content": "hi"}]});
+    let answer = http::post(house.address, "/v1/chat/completions", &body)
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 504);
+    assert_eq!(engine.dropped(), 1);
 }
