@@ -28,7 +28,8 @@ pub(crate) struct Answer {
     first: Option<Result<Event, Fault>>,
     deadline: Pin<Box<Sleep>>,
     limit: Duration,
-    cut: Pin<Box<dyn Future<Output = ()> + Send>>,
+    cut: Shutdown,
+    cut_comes: Pin<Box<dyn Future<Output = ()> + Send>>,
     meter: Meter,
 }
 
@@ -52,7 +53,11 @@ impl Answer {
             first: None,
             deadline: Box::pin(tokio::time::sleep(limit)),
             limit,
-            cut: Box::pin(async move { cut.wait().await }),
+            cut_comes: Box::pin({
+                let cut = cut.clone();
+                async move { cut.wait().await }
+            }),
+            cut,
             meter: Meter::new(telemetry.clone(), record),
         }
     }
@@ -66,6 +71,10 @@ impl Answer {
             Err(_) => {}
         }
         Ok(self)
+    }
+
+    fn overdue(&self) -> Fault {
+        Fault::deadline(format!("the answer took longer than {:?}", self.limit))
     }
 
     fn poll_source(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Event, Fault>>> {
@@ -94,13 +103,10 @@ impl Stream for Answer {
         let item = match polled {
             Ok(Poll::Ready(item)) => item,
             Ok(Poll::Pending) => {
-                if self.cut.as_mut().poll(context).is_ready() {
+                if self.cut_comes.as_mut().poll(context).is_ready() {
                     Some(Err(cut_off()))
                 } else if self.deadline.as_mut().poll(context).is_ready() {
-                    let limit = self.limit;
-                    Some(Err(Fault::deadline(format!(
-                        "the answer took longer than {limit:?}"
-                    ))))
+                    Some(Err(self.overdue()))
                 } else {
                     return Poll::Pending;
                 }
@@ -111,9 +117,21 @@ impl Stream for Answer {
                 Some(Err(Fault::internal(format!("the engine panicked: {message}"))))
             }
         };
-        match &item {
-            Some(Ok(event)) => self.meter.count(event),
-            Some(Err(_)) | None => self.source = Source::Done,
+        let item = match item {
+            // An engine that always has more never lets the timers above speak.
+            Some(Ok(_)) if self.cut.is_triggered() => Some(Err(cut_off())),
+            Some(Ok(event)) => {
+                self.meter.count(&event);
+                if self.meter.age() > self.limit {
+                    Some(Err(self.overdue()))
+                } else {
+                    Some(Ok(event))
+                }
+            }
+            end => end,
+        };
+        if !matches!(item, Some(Ok(_))) {
+            self.source = Source::Done;
         }
         Poll::Ready(item)
     }
@@ -160,6 +178,11 @@ impl Meter {
             finished_tokens: 0,
             pieces: 0,
         }
+    }
+
+    /// How old the request was at its last piece.
+    fn age(&self) -> Duration {
+        self.last.saturating_sub(self.record.started())
     }
 
     fn count(&mut self, event: &Event) {

@@ -104,9 +104,11 @@ pub struct Timeouts {
     /// The slowest body that is borne, in bytes a second. Default: 16 KiB.
     pub body_rate: ByteSize,
     /// How long a client may leave the answer unread before its connection is closed and the
-    /// generation is cancelled. Default: 30s.
+    /// generation is cancelled; what it reads at `write_rate` or faster does not count. Default: 30s.
     #[serde(deserialize_with = "units::duration", serialize_with = "units::duration_text")]
     pub write: Duration,
+    /// The slowest reader that is borne, in bytes a second. Default: 1 KiB.
+    pub write_rate: ByteSize,
     /// How long a request may take in all. Default: 10m.
     #[serde(deserialize_with = "units::duration", serialize_with = "units::duration_text")]
     pub request: Duration,
@@ -131,6 +133,7 @@ impl Default for Timeouts {
             body: Duration::from_secs(10),
             body_rate: ByteSize(16 << 10),
             write: Duration::from_secs(30),
+            write_rate: ByteSize(1 << 10),
             request: Duration::from_secs(600),
             keep_alive: Duration::from_secs(10),
             drain_notice: Duration::ZERO,
@@ -230,6 +233,7 @@ impl Config {
             ("limits.stops", limits.stops),
             ("limits.tools", limits.tools),
             ("timeouts.body_rate", self.timeouts.body_rate.as_usize()),
+            ("timeouts.write_rate", self.timeouts.write_rate.as_usize()),
         ] {
             if value == 0 {
                 wrong(key, "expected more than 0");
@@ -329,6 +333,24 @@ mod tests {
             ),
         ] {
             assert_eq!(config.validate().is_empty(), valid, "{}", config.listen);
+        }
+    }
+
+    #[test]
+    fn settings_read_as_people_write_them_and_unknown_keys_are_errors() {
+        let read = |text: &str| serde_json::from_str::<Config>(text).map_err(|error| error.to_string());
+        let config =
+            read(r#"{"limits": {"body": "1 MiB"}, "timeouts": {"drain": "2m", "write": "250ms"}}"#).unwrap();
+        assert_eq!(config.limits.body, ByteSize::mib(1));
+        assert_eq!(config.timeouts.drain, Duration::from_secs(120));
+        assert_eq!(config.timeouts.write, Duration::from_millis(250));
+        for (text, says) in [
+            (r#"{"lisen": "x"}"#, "unknown field `lisen`"),
+            (r#"{"limits": {"bodies": 1}}"#, "unknown field `bodies`"),
+            (r#"{"timeouts": {"drain": "soon"}}"#, "not a valid duration"),
+        ] {
+            let message = read(text).unwrap_err();
+            assert!(message.contains(says), "{message}");
         }
     }
 

@@ -11,7 +11,7 @@ use tidegate_telemetry::metrics::Generation;
 pub(crate) struct RequestEnded {
     pub(crate) request_id: String,
     pub(crate) method: String,
-    /// The path as it came; untrusted.
+    /// The path, made plain by [`plain_path`].
     pub(crate) path: String,
     /// The route that served it, or empty.
     pub(crate) route: String,
@@ -72,7 +72,7 @@ impl RequestEnded {
                 tracing::$level!(
                     request_id = self.request_id,
                     method = self.method,
-                    path = ?self.path,
+                    path = self.path,
                     model = self.model,
                     status = self.status,
                     outcome = self.outcome.word(),
@@ -93,6 +93,15 @@ impl RequestEnded {
             _ => line!(info),
         }
     }
+}
+
+/// The longest path that a log line repeats.
+const PATH_MAX: usize = 200;
+
+/// A path from outside that cannot paint a terminal or fill a log.
+pub(crate) fn plain_path(path: &str) -> String {
+    let plain = |c: char| if c.is_ascii_graphic() { c } else { '?' };
+    path.chars().take(PATH_MAX).map(plain).collect()
 }
 
 /// Milliseconds with three decimals.

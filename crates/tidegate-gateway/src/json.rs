@@ -42,8 +42,11 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8], depth_max: usize) -> Resul
             error.valid_up_to()
         ))
     })?;
-    if text.trim_start().is_empty() {
-        return Err(Fault::invalid("the body is empty: expected a JSON object"));
+    match text.trim_start().chars().next() {
+        None => return Err(Fault::invalid("the body is empty: expected a JSON object")),
+        // The derived readers would take an array for the list of their fields.
+        Some('[') => return Err(Fault::invalid("the body is an array: expected a JSON object")),
+        Some(_) => {}
     }
     if deeper_than(body, depth_max) {
         return Err(Fault::invalid(format!(
@@ -194,11 +197,7 @@ mod tests {
     fn errors_name_the_field_and_what_was_expected() {
         let messages = r#""messages": [{"role": "user", "content": "hi"}]"#;
         for (body, param, says) in [
-            (
-                r"[]".to_owned(),
-                None,
-                "expected a chat completion request object",
-            ),
+            (r"[]".to_owned(), None, "expected a JSON object"),
             (String::new(), None, "the body is empty"),
             ("{".to_owned(), None, "not valid JSON"),
             (r#"{"model": "m"}"#.to_owned(), Some("messages"), "is missing"),
@@ -263,7 +262,7 @@ mod tests {
     fn depth_is_counted_outside_strings_only() {
         assert!(!deeper_than(br#"{"a": "[[[[\"[[[", "b": [[1]]}"#, 3));
         assert!(deeper_than(br#"{"b": [[1]]}"#, 2));
-        let deep = [b"[".repeat(10_000), b"]".repeat(10_000)].concat();
+        let deep = [b"{\"a\":".repeat(10_000), b"}".repeat(10_000)].concat();
         let fault = parse::<ChatRequest>(&deep, 128).unwrap_err();
         assert!(fault.public.contains("deeper than the limit of 128"), "{fault}");
     }

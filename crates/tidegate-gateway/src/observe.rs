@@ -22,7 +22,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use crate::answer::panic_message;
-use crate::events::{Outcome, Panicked, RequestEnded};
+use crate::events::{Outcome, Panicked, RequestEnded, plain_path};
 use crate::reply::openai::{Failure, Logged};
 use crate::routes::Gateway;
 use crate::server::Pace;
@@ -106,7 +106,7 @@ pub(crate) async fn observe(State(gateway): State<Gateway>, mut request: Request
         RequestEnded {
             request_id: id.to_str().unwrap_or_default().to_owned(),
             method: request.method().to_string(),
-            path: request.uri().path().to_owned(),
+            path: plain_path(request.uri().path()),
             route: route.map(|route| route.as_str().to_owned()).unwrap_or_default(),
             // What nginx writes for a client that left before the answer.
             status: 499,

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -57,18 +57,7 @@ struct GenAiLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct TokenLabels {
     model: String,
-    kind: TokenKind,
-}
-
-/// Which tokens are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum TokenKind {
-    /// Read, including those found in the prefix cache.
-    Prompt,
-    /// Read from the prefix cache.
-    Cached,
-    /// Written.
-    Completion,
+    kind: &'static str,
 }
 
 /// What one generation measured.
@@ -222,9 +211,9 @@ impl Metrics {
                 .observe(each.as_secs_f64());
         }
         for (kind, count) in [
-            (TokenKind::Prompt, generation.prompt_tokens),
-            (TokenKind::Cached, generation.cached_tokens),
-            (TokenKind::Completion, generation.completion_tokens),
+            ("prompt", generation.prompt_tokens),
+            ("cached", generation.cached_tokens),
+            ("completion", generation.completion_tokens),
         ] {
             self.tokens
                 .get_or_create(&TokenLabels {

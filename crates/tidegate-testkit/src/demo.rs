@@ -13,7 +13,7 @@ pub fn engine(name: &str) -> Scripted {
     Scripted::with_opening(name, opening, script)
 }
 
-/// The words `overload` and `break` in the last message make the request fail before it starts.
+/// The words `please overload` in the last message make the request fail before it starts.
 fn opening(ask: &Ask) -> Vec<Step> {
     let text = last_text(ask);
     if text.contains("please overload") {
@@ -60,6 +60,13 @@ fn script(ask: &Ask) -> Vec<Step> {
                 logprobs: Vec::new(),
             }),
         ];
+    }
+    if text.contains("please break in the middle") {
+        let mut steps = says(ask, "It goes well");
+        steps.truncate(3);
+        steps.push(Step::Wait(Duration::from_millis(20)));
+        steps.push(Step::Fail(Fault::unavailable("the engine broke in the middle")));
+        return steps;
     }
     match &ask.params().format {
         Format::JsonObject | Format::JsonSchema(_) => says(ask, r#"{"name": "Ada", "age": 36}"#),

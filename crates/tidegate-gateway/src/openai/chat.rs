@@ -9,7 +9,7 @@ use tidegate_engine::{ChatRequest, ModelCard};
 use super::chat_stream::ChatStream;
 use super::stamp::Stamp;
 use super::{Call, chat_answer, format, messages, respond, tools};
-use crate::config::Limits;
+use crate::config::Config;
 use crate::reply::openai::Failure;
 use crate::routes::Gateway;
 use crate::{sse, validate};
@@ -20,7 +20,7 @@ pub(crate) async fn handle(State(gateway): State<Gateway>, request: Request) -> 
     let engine = gateway.engine(&call.body.model)?;
     let card = engine.card().clone();
     call.record.set_model(&card.name, "chat");
-    let asked = convert(&mut call.body, &gateway.config().limits, &card)?;
+    let asked = convert(&mut call.body, gateway.config(), &card)?;
     let choices = asked.params.n;
     let answer = call.answer(&gateway, Box::pin(async move { engine.chat(asked).await }));
     let stamp = Stamp::new("chatcmpl", &card, gateway.telemetry());
@@ -34,7 +34,7 @@ pub(crate) async fn handle(State(gateway): State<Gateway>, request: Request) -> 
 }
 
 /// The request in the engine's nouns.
-fn convert(body: &mut api::ChatRequest, limits: &Limits, card: &ModelCard) -> Result<ChatRequest, Fault> {
+fn convert(body: &mut api::ChatRequest, config: &Config, card: &ModelCard) -> Result<ChatRequest, Fault> {
     if !card.chat {
         return Err(Fault::unsupported(format!(
             "the model `{}` has no chat template and cannot hold a conversation",
@@ -43,10 +43,11 @@ fn convert(body: &mut api::ChatRequest, limits: &Limits, card: &ModelCard) -> Re
         .with_param("model")
         .with_hint("`/v1/completions` continues plain text with it."));
     }
-    let mut params = validate::chat(body, limits, card)?;
+    let mut params = validate::chat(body, &config.limits, card)?;
+    params.deadline = Some(config.timeouts.request);
     params.format = format::convert(body.response_format.take())?;
     let messages = messages::convert(std::mem::take(&mut body.messages))?;
-    let tools = tools::convert(body.tools.take().unwrap_or_default(), limits.tools)?;
+    let tools = tools::convert(body.tools.take().unwrap_or_default(), config.limits.tools)?;
     let tool_choice = tools::choice(body.tool_choice.take(), &tools)?;
     Ok(ChatRequest {
         messages,

@@ -13,7 +13,7 @@ use tidegate_engine::{CompletionRequest, Engine, Event, EventStream, ModelCard, 
 use super::completions_stream::CompletionStream;
 use super::stamp::Stamp;
 use super::{Call, completions_answer, format, respond};
-use crate::config::Limits;
+use crate::config::{Config, Limits};
 use crate::reply::openai::Failure;
 use crate::routes::Gateway;
 use crate::{sse, validate};
@@ -24,7 +24,7 @@ pub(crate) async fn handle(State(gateway): State<Gateway>, request: Request) -> 
     let engine = gateway.engine(&call.body.model)?;
     let card = engine.card().clone();
     call.record.set_model(&card.name, "text_completion");
-    let asked = convert(&mut call.body, &gateway.config().limits, &card)?;
+    let asked = convert(&mut call.body, gateway.config(), &card)?;
     let choices: u32 = asked.iter().map(|one| one.params.n).sum();
     let answer = call.answer(&gateway, Box::pin(open(engine, asked)));
     let stamp = Stamp::new("cmpl", &card, gateway.telemetry());
@@ -41,12 +41,13 @@ pub(crate) async fn handle(State(gateway): State<Gateway>, request: Request) -> 
 /// One request to the engine for each prompt.
 fn convert(
     body: &mut api::CompletionRequest,
-    limits: &Limits,
+    config: &Config,
     card: &ModelCard,
 ) -> Result<Vec<CompletionRequest>, Fault> {
-    let mut params = validate::completion(body, limits, card)?;
+    let mut params = validate::completion(body, &config.limits, card)?;
+    params.deadline = Some(config.timeouts.request);
     params.format = format::convert(body.response_format.take())?;
-    let prompts = prompts("prompt", std::mem::take(&mut body.prompt), limits, card)?;
+    let prompts = prompts("prompt", std::mem::take(&mut body.prompt), &config.limits, card)?;
     let echo = body.echo.unwrap_or(false);
     Ok(prompts
         .into_iter()

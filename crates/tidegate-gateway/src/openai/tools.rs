@@ -74,12 +74,12 @@ pub(crate) fn choice(choice: Option<api::ToolChoice>, tools: &[Tool]) -> Result<
     if tools.is_empty() {
         return wrong("needs `tools`");
     }
-    match choice {
-        ToolChoice::Named(name) if !tools.iter().any(|tool| tool.name == name) => {
-            wrong("names a function that is not among `tools`")
-        }
-        choice => Ok(choice),
+    if let ToolChoice::Named(name) = &choice
+        && !tools.iter().any(|tool| &tool.name == name)
+    {
+        return wrong("names a function that is not among `tools`");
     }
+    Ok(choice)
 }
 
 fn is_name(name: &str) -> bool {

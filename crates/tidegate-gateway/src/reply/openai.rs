@@ -61,7 +61,9 @@ pub(crate) fn write_event(fault: &Fault, out: &mut Vec<u8>) {
 /// The fault with its causes, for the log.
 pub(crate) fn describe(fault: &Fault) -> String {
     let mut text = fault.to_string();
-    if let Some(param) = &fault.param {
+    if let Some(param) = &fault.param
+        && !text.contains(param.as_str())
+    {
         text = format!("`{param}`: {text}");
     }
     let mut cause = std::error::Error::source(fault);

@@ -40,7 +40,9 @@ impl Pace {
 
     /// A request was answered.
     pub(crate) fn request_ended(&self) {
-        let _was_busy = self.0.compare_exchange(BUSY, IDLE, Ordering::Relaxed, Ordering::Relaxed);
+        let _was_busy = self
+            .0
+            .compare_exchange(BUSY, IDLE, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// Bytes came. Answers whether a head begins with them.
@@ -62,7 +64,8 @@ pub(super) struct Socket {
     header: Duration,
     head_since: Instant,
     head_timer: Option<Pin<Box<Sleep>>>,
-    write: Duration,
+    patience: Patience,
+    blocked_since: Option<Instant>,
     write_timer: Option<Pin<Box<Sleep>>>,
     received: Counter,
     sent: Counter,
@@ -76,7 +79,8 @@ impl Socket {
             header: timeouts.header,
             head_since: Instant::now(),
             head_timer: None,
-            write: timeouts.write,
+            patience: Patience::new(timeouts.write, timeouts.write_rate.0),
+            blocked_since: None,
             write_timer: None,
             received: metrics.bytes_received.clone(),
             sent: metrics.bytes_sent.clone(),
@@ -99,27 +103,66 @@ impl Socket {
             .map(|()| Err(late("the request's head came too slowly")))
     }
 
-    /// Counts what was written, or fails when nothing could be for too long.
+    /// Counts what was written, or fails when the client has kept us waiting for too long.
     fn check_write(
         &mut self,
         written: Poll<io::Result<usize>>,
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         if let Poll::Ready(outcome) = written {
-            self.write_timer = None;
+            if let Some(since) = self.blocked_since.take() {
+                self.patience.waited(since.elapsed());
+                self.write_timer = None;
+            }
             if let Ok(count) = &outcome {
                 self.sent.inc_by(*count as u64);
+                self.patience.wrote(*count);
             }
             return Poll::Ready(outcome);
         }
-        let limit = self.write;
+        self.blocked_since.get_or_insert_with(Instant::now);
+        let left = self.patience.left();
         let timer = self
             .write_timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(left)));
         timer
             .as_mut()
             .poll(context)
             .map(|()| Err(late("the client does not read its answer")))
+    }
+}
+
+/// How much waiting for a client is left. Waiting uses it up; what the client takes gives it back at
+/// the rate that is the slowest borne, so that a client cannot live on one byte now and then.
+#[derive(Debug)]
+struct Patience {
+    limit: Duration,
+    rate: u64,
+    used: Duration,
+}
+
+impl Patience {
+    fn new(limit: Duration, rate: u64) -> Self {
+        Self {
+            limit,
+            rate: rate.max(1),
+            used: Duration::ZERO,
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.limit.saturating_sub(self.used)
+    }
+
+    fn waited(&mut self, time: Duration) {
+        self.used += time;
+    }
+
+    fn wrote(&mut self, bytes: usize) {
+        if !self.used.is_zero() {
+            let earned = Duration::from_micros((bytes as u64).saturating_mul(1_000_000) / self.rate);
+            self.used = self.used.saturating_sub(earned);
+        }
     }
 }
 
@@ -177,5 +220,37 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Waits and takes in turns, at most 10,000 times; answers whether patience ran out.
+    fn runs_out(wait: Duration, bytes: usize) -> bool {
+        let mut patience = Patience::new(Duration::from_secs(30), 1024);
+        (0..10_000).any(|_| {
+            if patience.left() < wait {
+                return true;
+            }
+            patience.waited(wait);
+            patience.wrote(bytes);
+            false
+        })
+    }
+
+    #[test]
+    fn clients_below_the_rate_run_out_of_patience_and_those_above_never_do() {
+        for (wait, bytes, out) in [
+            (Duration::from_secs(1), 1, true),
+            (Duration::from_secs(20), 2000, true),
+            (Duration::from_secs(1), 1000, true),
+            (Duration::from_secs(1), 1024, false),
+            (Duration::from_secs(20), 100_000, false),
+            (Duration::from_secs(31), 1_000_000, true),
+        ] {
+            assert_eq!(runs_out(wait, bytes), out, "{bytes} bytes each {wait:?}");
+        }
     }
 }

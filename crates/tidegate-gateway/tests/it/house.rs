@@ -26,11 +26,7 @@ pub(crate) async fn open(config: Config, engines: &[&Scripted]) -> House {
         .iter()
         .map(|engine| Arc::new(Scripted::clone(engine)) as Arc<dyn Engine>);
     let readiness = Readiness::ready();
-    let build = Build {
-        version: "1.2.3".to_owned(),
-        commit: "abc".to_owned(),
-    };
-    let telemetry = Telemetry::new(Arc::new(SystemClock::new()), build);
+    let telemetry = telemetry();
     let config = Config {
         listen: "127.0.0.1:0".to_owned(),
         ..config
@@ -52,6 +48,15 @@ pub(crate) async fn open(config: Config, engines: &[&Scripted]) -> House {
         telemetry,
         served,
     }
+}
+
+/// Fresh metrics.
+pub(crate) fn telemetry() -> Telemetry {
+    let build = Build {
+        version: "1.2.3".to_owned(),
+        commit: "abc".to_owned(),
+    };
+    Telemetry::new(Arc::new(SystemClock::new()), build)
 }
 
 /// A gateway with the default settings.
