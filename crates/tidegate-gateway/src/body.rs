@@ -1,5 +1,6 @@
 //! Request bodies: their size and their pace.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -7,7 +8,8 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use http_body_util::BodyExt;
-use tidegate_base::{Fault, Origin, Tasks};
+use tidegate_base::{ByteSize, Fault, Origin, Tasks};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::config::{Limits, Timeouts};
@@ -19,14 +21,73 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How much memory is set aside at once for a body that only claims to be large.
 const TRUST: usize = 1 << 20;
 
-/// Reads a body that keeps to the limits.
+/// Memory for the bodies of all requests that are being read.
+#[derive(Debug, Clone)]
+pub(crate) struct Budget(Arc<Semaphore>);
+
+/// The part of the budget that one body takes, given back when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    budget: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+    covered: usize,
+}
+
+/// What one permit stands for, in bytes: the budget is counted coarsely.
+const PERMIT: usize = 4096;
+
+impl Budget {
+    /// A budget of this many bytes.
+    pub(crate) fn new(bytes: ByteSize) -> Self {
+        let permits = (bytes.as_usize() / PERMIT + 1).min(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Semaphore::new(permits)))
+    }
+
+    fn share(&self) -> Share {
+        Share {
+            budget: Arc::clone(&self.0),
+            held: None,
+            covered: 0,
+        }
+    }
+}
+
+impl Share {
+    /// Grows to cover `bytes`.
+    fn cover(&mut self, bytes: usize) -> Result<(), Fault> {
+        if bytes <= self.covered {
+            return Ok(());
+        }
+        let permits = (bytes - self.covered).div_ceil(PERMIT);
+        let more = u32::try_from(permits)
+            .ok()
+            .and_then(|permits| Arc::clone(&self.budget).try_acquire_many_owned(permits).ok())
+            .ok_or_else(|| {
+                Fault::overloaded(
+                    "the server has no memory left for more request bodies",
+                    Duration::from_secs(1),
+                )
+            })?;
+        self.covered += permits * PERMIT;
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => self.held = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// Reads a body that keeps to the limits. Its share of the budget comes with it, to be held while the
+/// body is.
 pub(crate) async fn read(
     headers: &HeaderMap,
     mut body: Body,
     limits: &Limits,
     timeouts: &Timeouts,
+    budget: &Budget,
     tasks: &Tasks,
-) -> Result<Bytes, Fault> {
+) -> Result<(Bytes, Share), Fault> {
+    let mut share = budget.share();
     let limit = limits.body.as_usize();
     let declared = headers
         .get(CONTENT_LENGTH)
@@ -54,6 +115,7 @@ pub(crate) async fn read(
         if read + data.len() > limit {
             return Err(too_large(limits, body, tasks));
         }
+        share.cover(read + data.len())?;
         match &first {
             None => first = Some(data),
             Some(_) => {
@@ -67,9 +129,9 @@ pub(crate) async fn read(
     // Most bodies are one frame, which needs no copy.
     let first = first.unwrap_or_default();
     if rest.is_empty() {
-        return Ok(first);
+        return Ok((first, share));
     }
-    Ok([first, rest.freeze()].concat().into())
+    Ok(([first, rest.freeze()].concat().into(), share))
 }
 
 /// How long a client may take for its first `read` bytes.
@@ -97,4 +159,22 @@ fn too_large(limits: &Limits, mut body: Body, tasks: &Tasks) -> Fault {
         limits.body
     ))
     .with_hint("The limit is the setting `limits.body` of the server.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_share_a_budget_and_give_it_back() {
+        let budget = Budget::new(ByteSize(10 * PERMIT as u64));
+        let (mut one, mut two) = (budget.share(), budget.share());
+        one.cover(1).unwrap();
+        one.cover(6 * PERMIT).unwrap();
+        two.cover(5 * PERMIT).unwrap();
+        assert!(two.cover(6 * PERMIT).is_err());
+        drop(one);
+        two.cover(11 * PERMIT).unwrap();
+        assert!(two.cover(12 * PERMIT).is_err());
+    }
 }

@@ -46,6 +46,9 @@ impl Default for Config {
 pub struct Limits {
     /// The largest request body; a larger one gets 413. Default: 16 MiB.
     pub body: ByteSize,
+    /// The most memory for bodies that are being read, all requests together; beyond it requests get
+    /// 429. At least `body`. Default: 128 MiB.
+    pub body_memory: ByteSize,
     /// The largest request head, all header lines together; a larger one gets 431. Default: 64 KiB.
     pub header_bytes: ByteSize,
     /// The most header lines of a request; more get 431. Default: 100.
@@ -72,6 +75,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body: ByteSize::mib(16),
+            body_memory: ByteSize::mib(128),
             header_bytes: ByteSize(64 << 10),
             header_count: 100,
             connections: 10_000,
@@ -218,6 +222,9 @@ impl Config {
         let limits = &self.limits;
         if !(8 << 10..=16 << 20).contains(&limits.header_bytes.0) {
             wrong("limits.header_bytes", "expected a size from 8 KiB to 16 MiB");
+        }
+        if limits.body_memory < limits.body {
+            wrong("limits.body_memory", "expected at least `limits.body`");
         }
         if limits.json_depth == 0 || limits.json_depth > 128 {
             wrong("limits.json_depth", "expected a number from 1 to 128");

@@ -61,11 +61,12 @@ impl<T: DeserializeOwned> Call<T> {
             .ok_or_else(|| Fault::internal("the request has no record"))?;
         json::check_headers(&parts.headers)?;
         let config = gateway.config();
-        let bytes = body::read(
+        let (bytes, _share) = body::read(
             &parts.headers,
             body,
             &config.limits,
             &config.timeouts,
+            gateway.bodies(),
             gateway.tasks(),
         )
         .await?;

@@ -17,6 +17,7 @@ use tidegate_telemetry::Telemetry;
 use tokio::sync::Semaphore;
 use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 
+use crate::body::Budget;
 use crate::config::Config;
 use crate::near::near;
 use crate::observe::{Record, observe};
@@ -34,6 +35,7 @@ struct Shared {
     readiness: Readiness,
     telemetry: Telemetry,
     slots: Arc<Semaphore>,
+    bodies: Budget,
     tasks: Tasks,
     cut: Shutdown,
 }
@@ -49,6 +51,7 @@ impl Gateway {
         let engines = health::EngineCollector(Arc::clone(&catalog));
         telemetry.register(|registry| registry.register_collector(Box::new(engines)));
         Self(Arc::new(Shared {
+            bodies: Budget::new(config.limits.body_memory),
             slots: Arc::new(Semaphore::new(config.limits.requests)),
             config,
             catalog,
@@ -73,6 +76,11 @@ impl Gateway {
 
     pub(crate) fn telemetry(&self) -> &Telemetry {
         &self.0.telemetry
+    }
+
+    /// Memory for request bodies.
+    pub(crate) fn bodies(&self) -> &Budget {
+        &self.0.bodies
     }
 
     /// Connections, and tasks that belong to one.

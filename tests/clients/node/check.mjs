@@ -111,6 +111,13 @@ const checks = {
     });
   },
 
+  async "a body beyond the limit is refused in words"() {
+    const content = "x".repeat(64 << 20);
+    await assert.rejects(chat({ messages: [{ role: "user", content }] }), (error) => {
+      return error.status === 413 && /larger than the limit/.test(error.message);
+    });
+  },
+
   async "a stream that is aborted leaves the server free"() {
     const stream = await chat({ max_tokens: 2000, stream: true, ignore_eos: true });
     for await (const chunk of stream) if (chunk.choices[0]?.delta?.content) break;

@@ -257,6 +257,16 @@ def errors_have_the_clients_own_classes():
 
 
 @check
+def a_body_beyond_the_limit_is_refused_in_words():
+    try:
+        chat(messages=[{"role": "user", "content": "x" * (64 << 20)}])
+    except openai.APIStatusError as error:
+        assert error.status_code == 413 and "larger than the limit" in error.message, error
+        return
+    raise AssertionError("nothing was refused")
+
+
+@check
 def a_stream_that_is_closed_early_leaves_the_server_free():
     stream = chat(max_tokens=2000, stream=True, extra_body={"ignore_eos": True})
     for chunk in stream:

@@ -24,6 +24,10 @@ enum Element {
     Tokens(Vec<u32>),
 }
 
+/// The most elements that are read before a gateway can apply its own limit: a list of empty lists takes
+/// ten times the memory of its JSON.
+const ELEMENTS_MAX: usize = 1 << 16;
+
 const EXPECTED: &str = "a string, an array of strings, an array of token numbers or an array of such arrays";
 
 impl<'de> Deserialize<'de> for Prompts {
@@ -52,6 +56,11 @@ impl<'de> Visitor<'de> for PromptsVisitor {
                 Element::Text(text) => items.push(PromptItem::Text(text)),
                 Element::Tokens(list) => items.push(PromptItem::Tokens(list)),
                 Element::Token(token) => tokens.push(token),
+            }
+            if items.len() > ELEMENTS_MAX {
+                return Err(A::Error::custom(format!(
+                    "too many elements, expected at most {ELEMENTS_MAX}"
+                )));
             }
         }
         match (items.is_empty(), tokens.is_empty()) {
@@ -127,6 +136,12 @@ mod tests {
         ] {
             assert_eq!(read(json), Ok(items), "{json}");
         }
+    }
+
+    #[test]
+    fn endless_lists_of_nothing_are_not_read_to_their_end() {
+        let json = format!("[{}[]]", "[],".repeat(ELEMENTS_MAX + 1));
+        assert!(read(&json).unwrap_err().contains("too many elements"));
     }
 
     #[test]

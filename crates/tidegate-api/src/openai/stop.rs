@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+
+/// The most texts that are read before a gateway can apply its own limit.
+const TEXTS_MAX: usize = 1024;
 
 /// The texts that end an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +30,9 @@ impl<'de> Deserialize<'de> for Stop {
                 let mut texts = Vec::new();
                 while let Some(text) = seq.next_element()? {
                     texts.push(text);
+                    if texts.len() > TEXTS_MAX {
+                        return Err(A::Error::custom("too many strings"));
+                    }
                 }
                 Ok(Stop(texts))
             }
