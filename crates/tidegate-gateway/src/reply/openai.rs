@@ -79,7 +79,7 @@ fn body(fault: &Fault) -> Vec<u8> {
         Some(hint) => format!("{}\n{hint}", fault.public),
         None => fault.public.clone(),
     };
-    let (kind, code) = class(fault.kind);
+    let (kind, code) = class(fault);
     serde_json::to_vec(&ErrorAnswer {
         error: ErrorBody {
             message: &message,
@@ -92,8 +92,8 @@ fn body(fault: &Fault) -> Vec<u8> {
 }
 
 /// OpenAI's word for the class of error, and a code for where the fault has none.
-fn class(kind: FaultKind) -> (&'static str, Option<&'static str>) {
-    match kind {
+fn class(fault: &Fault) -> (&'static str, Option<&'static str>) {
+    match fault.kind {
         FaultKind::Invalid => ("invalid_request_error", None),
         FaultKind::NotFound => ("invalid_request_error", Some("not_found")),
         FaultKind::TooLarge => ("invalid_request_error", Some("request_too_large")),
@@ -102,6 +102,7 @@ fn class(kind: FaultKind) -> (&'static str, Option<&'static str>) {
         FaultKind::Forbidden => ("invalid_request_error", Some("forbidden")),
         FaultKind::Overloaded => ("rate_limit_error", Some("rate_limit_exceeded")),
         FaultKind::Unavailable => ("server_error", Some("service_unavailable")),
+        FaultKind::Deadline if fault.origin == Origin::Client => ("invalid_request_error", Some("timeout")),
         FaultKind::Deadline => ("server_error", Some("timeout")),
         FaultKind::Cancelled => ("server_error", Some("cancelled")),
         FaultKind::Internal => ("server_error", Some("internal_error")),

@@ -59,3 +59,22 @@ async fn the_page_tells_requests_tokens_and_load() {
     lines.sort_unstable();
     insta::assert_snapshot!(lines.join("\n"));
 }
+
+#[tokio::test]
+async fn every_metric_is_in_the_documents() {
+    let house = house::plain(&demo::engine("demo")).await;
+    let page = http::get(house.address, "/metrics").await.unwrap().text();
+    let documents = include_str!("../../../../docs/operate.md");
+    for line in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")) {
+        let (name, kind) = line.split_once(' ').unwrap();
+        let suffix = match kind {
+            "counter" => "_total",
+            "info" => "_info",
+            _ => "",
+        };
+        assert!(
+            documents.contains(&format!("`{name}{suffix}`")),
+            "`{name}{suffix}` is not in docs/operate.md"
+        );
+    }
+}
