@@ -11,7 +11,6 @@ use crate::store::StoreError;
 /// Why a pull did not end well. What was downloaded so far stays, so that the next try goes on
 /// from there (except after [`PullError::Mismatch`]).
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum PullError {
     /// The network or the other side broke off, also after several tries.
     #[error("failed to fetch `{url}`")]

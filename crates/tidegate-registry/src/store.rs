@@ -62,7 +62,6 @@ pub enum Format {
 
 /// Why the store could not be read or changed.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum StoreError {
     /// The disk said no.
     #[error(transparent)]

@@ -1,0 +1,20 @@
+//! The real program, run as people run it.
+
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod chat;
+#[cfg(test)]
+mod config;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod models;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod serve;
+#[cfg(test)]
+#[path = "../../../tidegate-registry/tests/it/server.rs"]
+#[expect(dead_code, reason = "shared with the registry, which uses more of it")]
+mod server;
