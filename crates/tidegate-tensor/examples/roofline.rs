@@ -14,7 +14,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use tidegate_base::{Clock, DType, SystemClock};
-use tidegate_tensor::{Cpu, Inputs, Matrix, Pool, machine, matmul};
+use tidegate_tensor::{
+    Batch, Cpu, Inputs, KvDType, KvShape, KvStore, Matrix, Pool, Shape, Span, attend, machine, matmul, ops,
+};
 
 /// What one kernel reached.
 struct Row {
@@ -118,6 +120,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             bench.products(dtype, rows, cols, 512, 1)?;
         }
     }
+    for (heads, kv_heads) in [(12, 12), (32, 4)] {
+        for (rows, past) in [(1, 255), (1, 2047), (512, 0), (128, 1920)] {
+            bench.attention(heads, kv_heads, rows, past)?;
+        }
+    }
+    for tokens in [1, 512] {
+        bench.small(tokens);
+    }
     if json {
         bench.print_json()
     } else {
@@ -166,6 +176,117 @@ impl Bench {
             bytes as f64 / seconds,
             (rows * cols * tokens * copies) as f64 / seconds,
         );
+        self.put(what, read, macs, peak);
+        Ok(())
+    }
+
+    /// Attention of `rows` tokens of one sequence that follow `past` others.
+    fn attention(
+        &mut self,
+        heads: usize,
+        kv_heads: usize,
+        rows: usize,
+        past: usize,
+    ) -> Result<(), Box<dyn Error>> {
+        let what = format!("attention {heads}/{kv_heads} heads of 64, {rows} after {past}");
+        if !what.contains(&self.only) {
+            return Ok(());
+        }
+        let (page_size, head_dim) = (32, 64);
+        let pages = (rows + past).div_ceil(page_size);
+        let mut store = KvStore::new(KvShape {
+            dtype: KvDType::F16,
+            layers: 1,
+            pages,
+            page_size,
+            kv_heads,
+            head_dim,
+        })?;
+        let table: Vec<u32> = (0..).take(pages).collect();
+        let span = |first_position, rows| Span {
+            first_row: 0,
+            rows,
+            first_position,
+            pages: 0..pages,
+        };
+        let values = vec![0.01; (rows + past) * kv_heads * head_dim];
+        let all = [span(0, rows + past)];
+        store.store(
+            &self.pool,
+            0,
+            Batch {
+                spans: &all,
+                pages: &table,
+            },
+            &values,
+            &values,
+        );
+        let queries = vec![0.5; rows * heads * head_dim];
+        let mut out = queries.clone();
+        let shape = Shape {
+            heads,
+            scale: 0.125,
+            window: None,
+        };
+        let spans = [span(past, rows)];
+        let batch = Batch {
+            spans: &spans,
+            pages: &table,
+        };
+        let seconds = self.best(|pool| attend(pool, shape, &store, 0, batch, &queries, &mut out));
+        let seen: usize = (past + 1..=past + rows).sum();
+        let macs = (2 * seen * heads * head_dim) as f64 / seconds;
+        self.put(what, store.bytes() as f64 / seconds, macs, self.limits.f32);
+        Ok(())
+    }
+
+    /// The operations between matrices, at the widths of a model of 1.1 B.
+    fn small(&mut self, tokens: usize) {
+        let (hidden, ffn) = (2048, 5632);
+        let mut x = vec![0.5; tokens * hidden];
+        let mut out = x.clone();
+        let weight = vec![1.0; hidden];
+        let (mut gate, up) = (vec![0.5; tokens * ffn], vec![1.0; tokens * ffn]);
+        let table = ops::RopeTable::new(64, &[0.1; 32], tokens, ops::Pairing::Interleaved);
+        let positions: Vec<u32> = (0..).take(tokens).collect();
+        let seconds = self.best(|pool| ops::rms_norm(pool, &x, &weight, 1e-5, &mut out));
+        self.put(
+            format!("rms_norm tokens {tokens}"),
+            (8 * x.len()) as f64 / seconds,
+            x.len() as f64 / seconds,
+            self.limits.f32,
+        );
+        let seconds = self.best(|pool| ops::add_in_place(pool, &mut x, &out));
+        self.put(
+            format!("add tokens {tokens}"),
+            (12 * x.len()) as f64 / seconds,
+            x.len() as f64 / seconds,
+            self.limits.f32,
+        );
+        let seconds = self.best(|pool| ops::rope(pool, &mut x, 64, &positions, &table));
+        self.put(
+            format!("rope tokens {tokens}"),
+            (8 * x.len()) as f64 / seconds,
+            x.len() as f64 / seconds,
+            self.limits.f32,
+        );
+        let seconds = self.best(|pool| ops::silu_mul(pool, &mut gate, &up));
+        self.put(
+            format!("silu_mul tokens {tokens}"),
+            (12 * up.len()) as f64 / seconds,
+            up.len() as f64 / seconds,
+            self.limits.f32,
+        );
+        let seconds = self.best(|pool| pool.run(pool.threads(), &|_| {}));
+        self.put(
+            format!("empty job {:.2} us", seconds * 1e6),
+            0.0,
+            0.0,
+            self.limits.f32,
+        );
+    }
+
+    fn put(&mut self, what: String, read: f64, macs: f64, peak: f64) {
         self.rows.push(Row {
             what,
             gigabytes: read / 1e9,
@@ -173,7 +294,6 @@ impl Bench {
             gigamacs: macs / 1e9,
             of_peak: macs / peak,
         });
-        Ok(())
     }
 
     /// The least seconds that `work` took, over half a second of tries.
@@ -201,7 +321,7 @@ impl Bench {
         );
         for row in &self.rows {
             println!(
-                "{:32} {:8.2} GB/s {:4.0}%  {:8.1} GMAC/s {:4.0}%",
+                "{:44} {:8.2} GB/s {:4.0}%  {:8.1} GMAC/s {:4.0}%",
                 row.what,
                 row.gigabytes,
                 row.of_bandwidth * 100.0,

@@ -30,7 +30,7 @@ pub(crate) use plain::RoundedRow;
 #[cfg(target_arch = "x86_64")]
 macro_rules! unroll {
     ($count:expr, $index:ident => $body:block) => {
-        unroll!(@ $count, $index, $body, 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15)
+        unroll!(@ $count, $index, $body, 0 1 2 3 4 5 6 7 8 9 10 11)
     };
     (@ $count:expr, $index:ident, $body:block, $($number:literal)*) => {
         $(if $number < $count {
@@ -64,7 +64,7 @@ macro_rules! on {
 pub(crate) fn int_widths(cpu: Cpu) -> &'static [usize] {
     match cpu.isa() {
         #[cfg(target_arch = "x86_64")]
-        Isa::Avx512 => &[1, 2, 3, 4, 6, 8, 12, 16],
+        Isa::Avx512 => &[1, 2, 3, 4, 6, 8, 12],
         _ => &[1, 2, 3, 4],
     }
 }

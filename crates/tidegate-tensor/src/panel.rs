@@ -24,7 +24,7 @@ pub(crate) const BLOCK: usize = 32;
 /// Blocks under one pair of super-scales.
 pub(crate) const SUPER: usize = 8;
 /// The most tokens in a tile, of any instruction set.
-pub(crate) const TILE: usize = 16;
+pub(crate) const TILE: usize = 12;
 
 /// Results of a tile: for each token, the sixteen rows of a panel.
 pub(crate) type Sums = [f32; ROWS];

@@ -114,21 +114,46 @@ pub(super) fn round(row: &[f32], target: RoundedRow<'_>) {
             .zip(halves.iter_mut().step_by(stride)),
     );
     for (block, ((codes, scale), (sum, halves))) in row.as_chunks::<BLOCK>().0.iter().zip(targets) {
-        let most = block.iter().fold(0_f32, |most, x| most.max(x.abs()));
+        let most = largest_magnitude(block);
         let factor = if most > 0.0 { 127.0 / most } else { 0.0 };
-        let mut rounded = [0_i8; BLOCK];
-        for (rounded, x) in rounded.iter_mut().zip(block) {
-            *rounded = (x * factor).round_ties_even() as i8;
-        }
-        let (low, high) = rounded.split_at(BLOCK / 2);
-        *halves = [low, high].map(|half| half.iter().map(|x| i32::from(*x)).sum());
+        let rounded = block.map(|x| nearest(x * factor));
+        let (low, high) = (
+            rounded.as_chunks::<LANES>().0[0],
+            rounded.as_chunks::<LANES>().0[1],
+        );
+        *halves = [low, high].map(|half| joined(half, |a, b| a + b));
         *scale = most / 127.0;
         *sum = *scale * (halves[0] + halves[1]) as f32;
-        for (code, group) in codes.iter_mut().zip(rounded.as_chunks::<4>().0) {
-            *code = i32::from_le_bytes(group.map(i8::cast_unsigned));
+        let bytes = rounded.map(|x| x as u8);
+        for (code, group) in codes.iter_mut().zip(bytes.as_chunks::<4>().0) {
+            *code = i32::from_le_bytes(*group);
         }
     }
 }
+
+/// The largest magnitude in a block; what is not a number does not count.
+#[inline(always)]
+fn largest_magnitude(block: &[f32; BLOCK]) -> f32 {
+    let mut lanes = [0.0; LANES];
+    for half in block.as_chunks::<LANES>().0 {
+        for (lane, x) in lanes.iter_mut().zip(half) {
+            *lane = larger(*lane, x.abs());
+        }
+    }
+    joined(lanes, larger)
+}
+
+/// The nearest whole number from -127 to 127, ties to even; 0 for what is not a number.
+#[inline(always)]
+fn nearest(x: f32) -> i32 {
+    let x = if x > 127.0 { 127.0 } else { x };
+    let x = if x < -127.0 { -127.0 } else { x };
+    let x = if x.is_nan() { 0.0 } else { x };
+    (x + ROUND).to_bits().cast_signed() - ROUND.to_bits().cast_signed()
+}
+
+/// 1.5 * 2^23: adding it leaves the nearest whole number in the low bits.
+const ROUND: f32 = 12_582_912.0;
 
 /// Adds up words.
 #[inline(always)]
@@ -152,7 +177,15 @@ fn fold(x: &[f32], start: f32, step: impl Fn(f32, f32) -> f32, join: impl Fn(f32
     for (lane, x) in lanes.iter_mut().zip(rest) {
         *lane = step(*lane, *x);
     }
-    lanes.into_iter().reduce(join).unwrap_or(start)
+    joined(lanes, join)
+}
+
+/// Joins lanes in halves, quarters and so on, as vectors like it.
+#[inline(always)]
+fn joined<T: Copy>(lanes: [T; LANES], join: impl Fn(T, T) -> T) -> T {
+    let lanes: [T; 8] = std::array::from_fn(|i| join(lanes[i], lanes[i + 8]));
+    let lanes: [T; 4] = std::array::from_fn(|i| join(lanes[i], lanes[i + 4]));
+    join(join(lanes[0], lanes[2]), join(lanes[1], lanes[3]))
 }
 
 #[inline(always)]
@@ -217,8 +250,6 @@ pub(super) fn add(x: &mut [f32], y: &[f32]) {
 /// (Cephes `expf`). Below -87.3 it is 0, above 88.3 it stays what it is there; NaN stays NaN.
 #[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
-    /// 1.5 * 2^23: adding it leaves the nearest whole number in the low bits.
-    const ROUND: f32 = 12_582_912.0;
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     let bounded = if x > 88.3 { 88.3 } else { x };

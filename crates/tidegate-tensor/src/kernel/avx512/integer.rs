@@ -43,8 +43,7 @@ fn sized<const BYTES: usize, const SCALES: u8>(
         4 => blocks::<BYTES, SCALES, 4>(panel, tile, out),
         6 => blocks::<BYTES, SCALES, 6>(panel, tile, out),
         8 => blocks::<BYTES, SCALES, 8>(panel, tile, out),
-        12 => blocks::<BYTES, SCALES, 12>(panel, tile, out),
-        _ => blocks::<BYTES, SCALES, 16>(panel, tile, out),
+        _ => blocks::<BYTES, SCALES, 12>(panel, tile, out),
     }
 }
 
@@ -68,17 +67,25 @@ fn blocks<const BYTES: usize, const SCALES: u8, const M: usize>(
         }
         let codes = unpack(weights);
         let meaning = Meaning::read::<SCALES>(panel, block);
+        let starts = |at: usize| tile.starts.as_chunks::<M>().0[at];
+        let [start, low_start, high_start] = match SCALES {
+            HALF => [starts(block), [0; M], [0; M]],
+            SIXTEENTHS => [[0; M], starts(2 * block), starts(2 * block + 1)],
+            _ => [[0; M]; 3],
+        };
+        let has_minimums = SCALES == HALF_MIN || SCALES == SUPER_MIN;
+        let activation_sums = if has_minimums {
+            tile.sums.as_chunks::<M>().0[block]
+        } else {
+            [0.0; M]
+        };
         unroll!(M, I => {
             let scale = _mm512_mul_ps(meaning.scale, _mm512_set1_ps(scales[I]));
             let dots = match SCALES {
-                HALF => {
-                    let start = _mm512_set1_epi32(tile.starts[block * M + I]);
-                    dot::<0, 8>(start, &codes, &activations[I])
-                }
+                HALF => dot::<0, 8>(_mm512_set1_epi32(start[I]), &codes, &activations[I]),
                 SIXTEENTHS => {
-                    let [low, high] = [0, 1].map(|half| tile.starts[(2 * block + half) * M + I]);
-                    let low = dot::<0, 4>(_mm512_set1_epi32(low), &codes, &activations[I]);
-                    let high = dot::<4, 8>(_mm512_set1_epi32(high), &codes, &activations[I]);
+                    let low = dot::<0, 4>(_mm512_set1_epi32(low_start[I]), &codes, &activations[I]);
+                    let high = dot::<4, 8>(_mm512_set1_epi32(high_start[I]), &codes, &activations[I]);
                     _mm512_add_epi32(
                         _mm512_mullo_epi32(low, meaning.sixteenths[0]),
                         _mm512_mullo_epi32(high, meaning.sixteenths[1]),
@@ -87,9 +94,8 @@ fn blocks<const BYTES: usize, const SCALES: u8, const M: usize>(
                 _ => dot::<0, 8>(_mm512_setzero_si512(), &codes, &activations[I]),
             };
             sums[I] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(dots), scale, sums[I]);
-            if SCALES == HALF_MIN || SCALES == SUPER_MIN {
-                let activations = _mm512_set1_ps(tile.sums[block * M + I]);
-                sums[I] = _mm512_fmadd_ps(meaning.min, activations, sums[I]);
+            if has_minimums {
+                sums[I] = _mm512_fmadd_ps(meaning.min, _mm512_set1_ps(activation_sums[I]), sums[I]);
             }
         });
     }
