@@ -11,7 +11,7 @@ const F32: u8 = 0;
 const F16: u8 = 1;
 const BF16: u8 = 2;
 
-/// How far ahead of the columns in use memory is asked for, when one token waits for it.
+/// How far ahead of the columns in use memory is asked for.
 const AHEAD: usize = 2048;
 
 /// Multiplies a panel with a tile and adds to `out`.
@@ -96,6 +96,9 @@ fn columns<const TYPE: u8, const BYTES: usize, const P: usize, const M: usize>(
     let values = tile.values.as_chunks::<M>().0;
     let columns = panels.map(|panel| &panel.columns.as_chunks::<BYTES>().0[..values.len()]);
     for (column, values) in values.iter().enumerate() {
+        for columns in columns {
+            prefetch(&columns[column], AHEAD);
+        }
         let weights = columns.map(|columns| weights::<TYPE, BYTES>(&columns[column]));
         unroll!(M, I => {
             let value = _mm512_set1_ps(values[I]);

@@ -12,7 +12,7 @@ const HALF_MIN: u8 = 1;
 const SUPER_MIN: u8 = 2;
 const SIXTEENTHS: u8 = 3;
 
-/// How far ahead of the codes in use memory is asked for, when one token waits for it.
+/// How far ahead of the codes in use memory is asked for.
 const AHEAD: usize = 2048;
 
 /// Multiplies a panel with a tile.
@@ -60,10 +60,8 @@ fn blocks<const BYTES: usize, const SCALES: u8, const M: usize>(
     let activations = tile.codes.as_chunks::<M>().0.iter();
     let scales = tile.scales.as_chunks::<M>().0.iter();
     for (((block, weights), activations), scales) in weights.zip(activations).zip(scales) {
-        if M <= 4 {
-            for line in 0..BYTES / 64 {
-                prefetch(weights, AHEAD + line * 64);
-            }
+        for line in 0..BYTES / 64 {
+            prefetch(weights, AHEAD + line * 64);
         }
         let codes = unpack(weights);
         let meaning = Meaning::read::<SCALES>(panel, block);
