@@ -17,8 +17,6 @@ mod avx512;
 mod neon;
 mod plain;
 mod scalar;
-#[cfg(test)]
-mod tests;
 
 use crate::cpu::{Cpu, Isa};
 use crate::panel::{FloatPanel, FloatTile, IntPanel, IntTile, Sums, TILE};

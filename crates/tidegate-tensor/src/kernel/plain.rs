@@ -124,7 +124,7 @@ pub(super) fn round(row: &[f32], target: RoundedRow<'_>) {
         *halves = [low, high].map(|half| joined(half, |a, b| a + b));
         *scale = most / 127.0;
         *sum = *scale * (halves[0] + halves[1]) as f32;
-        let bytes = rounded.map(|x| x as u8);
+        let bytes = rounded.map(|x| x.to_le_bytes()[0]);
         for (code, group) in codes.iter_mut().zip(bytes.as_chunks::<4>().0) {
             *code = i32::from_le_bytes(*group);
         }

@@ -111,6 +111,44 @@ fn every_instruction_set_agrees_with_the_scalar_one() {
 }
 
 #[test]
+fn the_largest_codes_and_activations_do_not_overflow() {
+    let mut numbers = Numbers::new(8);
+    let scalar = Pool::new(1, Cpu::scalar());
+    for cpu in Cpu::available() {
+        let pool = Pool::new(1, cpu);
+        for dtype in DType::all().filter(|dtype| dtype.block_len() > 1) {
+            let (rows, cols) = (16, 256);
+            // Codes of all ones and all zeroes: the ends of every range, -128 and -1 among them.
+            for codes in [0xFF, 0x00, 0x80, 0x7F] {
+                let mut data = numbers.blocks(dtype, rows * cols);
+                let scaled = data.clone();
+                data.fill(codes);
+                for (block, scaled) in data
+                    .chunks_exact_mut(dtype.block_bytes())
+                    .zip(scaled.chunks_exact(dtype.block_bytes()))
+                {
+                    let scales = if dtype == DType::Q6_K { 208..210 } else { 0..2 };
+                    block[scales.clone()].copy_from_slice(&scaled[scales]);
+                    if !matches!(dtype, DType::Q4_0 | DType::Q5_0 | DType::Q8_0 | DType::Q6_K) {
+                        block[2..4].copy_from_slice(&scaled[2..4]);
+                    }
+                }
+                let matrix = Matrix::pack(&pool, dtype, rows, cols, &data).unwrap();
+                for value in [1.0, -1.0] {
+                    let values = vec![value; cols];
+                    let expected = product(&scalar, &matrix, &values, 1);
+                    let got = product(&pool, &matrix, &values, 1);
+                    let what = format!("{cpu:?} {dtype} {codes:x} times {value}");
+                    assert_close(&got, &expected, 1e-5, &what);
+                    let expected = exact(dtype, rows, cols, &data, &values);
+                    assert_close(&got, &expected, 1e-4, &what);
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn every_number_of_tokens_agrees_with_one_at_a_time() {
     let mut numbers = Numbers::new(4);
     for cpu in Cpu::available() {
