@@ -34,6 +34,6 @@ mod testing;
 pub use attention::{Batch, KvDType, KvShape, KvStore, Shape, Span, attend};
 pub use cpu::Cpu;
 pub use error::TensorError;
-pub use matmul::{Inputs, Loaded, matmul};
+pub use matmul::{Inputs, Loaded, matmul, matmul_each};
 pub use matrix::Matrix;
 pub use pool::Pool;

@@ -9,7 +9,7 @@ mod inputs;
 
 use crate::kernel;
 use crate::matrix::Matrix;
-use crate::panel::{Float, Format, ROWS, Scales, Sums, TILE, Tile, Width, tiles};
+use crate::panel::{Float, Format, ROWS, Scales, Sums, TILE, Tile, Wants, Width, tiles};
 use crate::pool::{Pool, Shared};
 
 pub use inputs::{Inputs, Loaded};
@@ -31,39 +31,85 @@ const PARTS_PER_THREAD: usize = 4;
 ///
 /// If the columns of `matrix` are not those of `inputs`, or `out` has another length.
 pub fn matmul(pool: &Pool, matrix: &Matrix, inputs: &mut Loaded<'_>, out: &mut [f32]) {
-    assert_eq!(
-        matrix.cols(),
-        inputs.cols,
-        "activations and matrix differ in columns"
-    );
-    assert_eq!(
-        out.len(),
-        inputs.tokens * matrix.rows(),
-        "results do not have their shape"
-    );
-    match matrix.format() {
-        Format::Integer(_, scales) => inputs.round(pool, scales.starts()),
-        Format::Float(_) => inputs.spread(pool),
-    }
-    let panels = matrix.panels();
-    let results = Results {
-        out: Shared::new(out),
-        rows: matrix.rows(),
-    };
+    matmul_each(pool, [(matrix, out)], inputs);
+}
+
+/// [`matmul`] with several matrices, each with its results. Matrices that want the activations in
+/// the same form are one job of the pool, so that the threads wait for each other once.
+///
+/// # Panics
+///
+/// If the columns of a matrix are not those of `inputs`, or results have another length.
+pub fn matmul_each<const N: usize>(
+    pool: &Pool,
+    products: [(&Matrix, &mut [f32]); N],
+    inputs: &mut Loaded<'_>,
+) {
+    let panels = products.iter().map(|(matrix, _)| matrix.panels()).sum();
     let part = panels_per_part(pool, panels, inputs.tokens);
-    let inputs = &*inputs;
-    pool.run(panels.div_ceil(part), &|number| {
-        let panels = number * part..panels.min((number + 1) * part);
+    let products = products.map(|(matrix, out)| Product::new(matrix, out, inputs));
+    for alike in products.chunk_by(|a, b| a.matrix.format().wants() == b.matrix.format().wants()) {
+        match alike[0].matrix.format().wants() {
+            Wants::Rounded(starts) => inputs.round(pool, starts),
+            Wants::Spread => inputs.spread(pool),
+        }
+        let parts = alike.iter().map(|product| product.parts(part)).sum();
+        let inputs = &*inputs;
+        pool.run(parts, &|mut number| {
+            for product in alike {
+                let parts = product.parts(part);
+                if number < parts {
+                    return product.compute(pool, number * part, part, inputs);
+                }
+                number -= parts;
+            }
+        });
+    }
+}
+
+/// A matrix and where its results go.
+struct Product<'a> {
+    matrix: &'a Matrix,
+    results: Results<'a>,
+}
+
+impl<'a> Product<'a> {
+    fn new(matrix: &'a Matrix, out: &'a mut [f32], inputs: &Loaded<'_>) -> Self {
+        assert_eq!(
+            matrix.cols(),
+            inputs.cols,
+            "activations and matrix differ in columns"
+        );
+        assert_eq!(
+            out.len(),
+            inputs.tokens * matrix.rows(),
+            "results do not have their shape"
+        );
+        let results = Results {
+            out: Shared::new(out),
+            rows: matrix.rows(),
+        };
+        Self { matrix, results }
+    }
+
+    /// Parts of `part` panels.
+    fn parts(&self, part: usize) -> usize {
+        self.matrix.panels().div_ceil(part)
+    }
+
+    /// The results of up to `len` panels.
+    fn compute(&self, pool: &Pool, first: usize, len: usize, inputs: &Loaded<'_>) {
+        let panels = first..self.matrix.panels().min(first + len);
         for first in panels.clone().step_by(PANELS_PER_PASS) {
             let pass = first..panels.end.min(first + PANELS_PER_PASS);
-            match matrix.format() {
+            match self.matrix.format() {
                 Format::Integer(width, scales) => {
-                    int_pass(pool, matrix, (width, scales), pass, inputs, &results);
+                    int_pass(pool, self.matrix, (width, scales), pass, inputs, &self.results);
                 }
-                Format::Float(float) => float_pass(pool, matrix, float, pass, inputs, &results),
+                Format::Float(float) => float_pass(pool, self.matrix, float, pass, inputs, &self.results),
             }
         }
-    });
+    }
 }
 
 /// How many panels a thread takes at a time: an even number, because the kernels of plain numbers

@@ -40,6 +40,25 @@ pub(crate) enum Format {
     Integer(Width, Scales),
 }
 
+/// The form in which a format wants the activations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wants {
+    /// In eight bits, with these starts of the accumulators.
+    Rounded(Starts),
+    /// In single precision, in the order of tiles.
+    Spread,
+}
+
+impl Format {
+    /// What it wants of the activations.
+    pub(crate) fn wants(self) -> Wants {
+        match self {
+            Self::Float(_) => Wants::Spread,
+            Self::Integer(_, scales) => Wants::Rounded(scales.starts()),
+        }
+    }
+}
+
 /// The plain numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Float {

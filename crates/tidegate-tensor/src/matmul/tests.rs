@@ -247,3 +247,37 @@ fn shapes_that_cannot_be_packed_are_named() {
     );
     assert!(pack(DType::F32, usize::MAX, 2, 0).contains("fits in memory"));
 }
+
+/// Alike or not, one thread or more.
+#[test]
+fn several_matrices_at_once_give_what_each_gives_alone() {
+    let mut numbers = Numbers::new(11);
+    let cols = 256;
+    for threads in [1, 3] {
+        let pool = Pool::new(threads, Cpu::detect());
+        for dtypes in [
+            [DType::Q4_0, DType::Q4_0, DType::Q4_0],
+            [DType::Q4_K, DType::Q4_K, DType::Q6_K],
+            [DType::F16, DType::Q8_0, DType::F32],
+        ] {
+            for tokens in [1, 5, 40] {
+                let values = numbers.floats(tokens * cols);
+                let [a, b, c] = [(dtypes[0], 40), (dtypes[1], 5), (dtypes[2], 300)].map(|(dtype, rows)| {
+                    let data = numbers.blocks(dtype, rows * cols);
+                    Matrix::pack(&pool, dtype, rows, cols, &data).unwrap()
+                });
+                let mut inputs = Inputs::new(tokens, cols);
+                let mut loaded = inputs.load(&values, tokens, cols);
+                let [mut x, mut y, mut z] = [&a, &b, &c].map(|matrix| vec![f32::NAN; tokens * matrix.rows()]);
+                matmul_each(
+                    &pool,
+                    [(&a, &mut x[..]), (&b, &mut y[..]), (&c, &mut z[..])],
+                    &mut loaded,
+                );
+                for (matrix, out) in [(&a, x), (&b, y), (&c, z)] {
+                    assert_eq!(product(&pool, matrix, &values, tokens), out, "{dtypes:?}");
+                }
+            }
+        }
+    }
+}
