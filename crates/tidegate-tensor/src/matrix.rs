@@ -63,6 +63,13 @@ impl Matrix {
         Ok(matrix)
     }
 
+    /// Memory that a matrix of this type and shape takes once packed.
+    pub fn packed_bytes(dtype: DType, rows: usize, cols: usize) -> usize {
+        let bytes = panel_bytes(format_of(dtype), cols);
+        let panel = bytes.codes + bytes.records + bytes.supers;
+        rows.div_ceil(ROWS).saturating_mul(panel)
+    }
+
     /// Outputs: the width of a row of results.
     pub fn rows(&self) -> usize {
         self.rows

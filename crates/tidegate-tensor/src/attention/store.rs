@@ -33,20 +33,20 @@ pub struct KvStore {
     values: Buffer<u8>,
 }
 
-impl KvStore {
-    /// Room for keys and values. The system hands out the memory as pages are first written.
+impl KvShape {
+    /// Memory that the keys and the values of such a store take.
     ///
     /// # Errors
     ///
     /// [`TensorError::Dimension`] if a number is zero, a head or a page is too long, or the sizes
     /// overflow.
-    pub fn new(shape: KvShape) -> Result<Self, TensorError> {
+    pub fn bytes(&self) -> Result<[usize; 2], TensorError> {
         let numbers = [
-            ("layers", shape.layers, usize::MAX, "at least 1"),
-            ("pages", shape.pages, usize::MAX, "at least 1"),
-            ("page_size", shape.page_size, PAGE_SIZE_MAX, "1 to 128"),
-            ("kv_heads", shape.kv_heads, usize::MAX, "at least 1"),
-            ("head_dim", shape.head_dim, HEAD_DIM_MAX, "1 to 256"),
+            ("layers", self.layers, usize::MAX, "at least 1"),
+            ("pages", self.pages, usize::MAX, "at least 1"),
+            ("page_size", self.page_size, PAGE_SIZE_MAX, "1 to 128"),
+            ("kv_heads", self.kv_heads, usize::MAX, "at least 1"),
+            ("head_dim", self.head_dim, HEAD_DIM_MAX, "1 to 256"),
         ];
         for (what, value, most, expected) in numbers {
             if value == 0 || value > most {
@@ -58,21 +58,29 @@ impl KvStore {
             }
         }
         let bytes = |head_bytes: usize| {
-            [shape.layers, shape.pages, shape.kv_heads]
+            [self.layers, self.pages, self.kv_heads]
                 .into_iter()
                 .try_fold(head_bytes, usize::checked_mul)
                 .filter(|bytes| *bytes <= isize::MAX as usize / 2)
                 .ok_or(TensorError::Dimension {
                     what: "pages",
-                    value: shape.pages,
+                    value: self.pages,
                     expected: "a store that fits in memory",
                 })
         };
-        Ok(Self {
-            shape,
-            keys: Buffer::zeroed(bytes(shape.key_bytes())?),
-            values: Buffer::zeroed(bytes(shape.value_bytes())?),
-        })
+        Ok([bytes(self.key_bytes())?, bytes(self.value_bytes())?])
+    }
+}
+
+impl KvStore {
+    /// Room for keys and values. The system hands out the memory as pages are first written.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`KvShape::bytes`].
+    pub fn new(shape: KvShape) -> Result<Self, TensorError> {
+        let [keys, values] = shape.bytes()?.map(Buffer::zeroed);
+        Ok(Self { shape, keys, values })
     }
 
     /// What it was made for.

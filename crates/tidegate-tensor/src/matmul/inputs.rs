@@ -44,6 +44,13 @@ pub struct Loaded<'a> {
 }
 
 impl Inputs {
+    /// Memory that room for `max_tokens` rows of `max_cols` takes.
+    pub fn bytes(max_tokens: usize, max_cols: usize) -> usize {
+        let block = size_of::<Codes>() + 2 * size_of::<f32>() + 4 * size_of::<i32>();
+        let token = max_cols.div_ceil(BLOCK) * block + max_cols * size_of::<f32>();
+        (max_tokens + TILE).saturating_mul(token)
+    }
+
     /// Room for `max_tokens` rows of `max_cols`.
     pub fn new(max_tokens: usize, max_cols: usize) -> Self {
         // The last tile may be padded.

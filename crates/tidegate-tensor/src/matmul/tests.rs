@@ -281,3 +281,14 @@ fn several_matrices_at_once_give_what_each_gives_alone() {
         }
     }
 }
+
+#[test]
+fn packed_memory_is_known_beforehand() {
+    let pool = Pool::new(1, Cpu::scalar());
+    let mut numbers = Numbers::new(12);
+    for dtype in DType::all() {
+        let data = numbers.blocks(dtype, 37 * 512);
+        let matrix = Matrix::pack(&pool, dtype, 37, 512, &data).unwrap();
+        assert_eq!(matrix.bytes(), Matrix::packed_bytes(dtype, 37, 512), "{dtype}");
+    }
+}
