@@ -8,6 +8,7 @@ mod weights;
 use std::sync::Arc;
 
 use tidegate_base::ByteSize;
+use tidegate_tensor::attention::PAGE_SIZE_MAX;
 use tidegate_tensor::{KvDType, Pool, TensorError};
 use tidegate_weights::ModelConfig;
 
@@ -202,12 +203,12 @@ impl LoadOptions {
                 });
             }
         }
-        if !self.page_size.is_power_of_two() {
+        if !self.page_size.is_power_of_two() || self.page_size > PAGE_SIZE_MAX {
             let (option, value) = ("page_size", self.page_size);
             return Err(LoadError::Option {
                 option,
                 value,
-                expected: "a power of two",
+                expected: "a power of two up to 128",
             });
         }
         Ok(())

@@ -49,6 +49,18 @@ pub(crate) struct Weights {
     pub(crate) rope_divisors: Option<Vec<f32>>,
 }
 
+/// The store of keys and values that a model needs.
+pub(crate) fn kv_shape(config: &ModelConfig, limits: &Limits) -> KvShape {
+    KvShape {
+        dtype: limits.kv_dtype,
+        layers: config.layers,
+        pages: limits.pages,
+        page_size: limits.page_size,
+        kv_heads: config.kv_heads,
+        head_dim: config.head_dim,
+    }
+}
+
 impl Model {
     /// Reserves everything that a step needs.
     pub(crate) fn new(
@@ -58,14 +70,7 @@ impl Model {
         estimate: Estimate,
         pool: Arc<Pool>,
     ) -> Result<Self, TensorError> {
-        let kv = KvStore::new(KvShape {
-            dtype: limits.kv_dtype,
-            layers: config.layers,
-            pages: limits.pages,
-            page_size: limits.page_size,
-            kv_heads: config.kv_heads,
-            head_dim: config.head_dim,
-        })?;
+        let kv = KvStore::new(kv_shape(&config, &limits))?;
         let pairing = match config.rope.pairing {
             RopePairing::Interleaved => Pairing::Interleaved,
             RopePairing::Halves => Pairing::Halves,
@@ -100,9 +105,9 @@ impl Model {
         &self.estimate
     }
 
-    /// Runs all layers over the rows of the step. What stays of the residual stream are the rows in
-    /// `keep`, or all where it is nothing; answers with how many those are.
-    fn run(&mut self, step: &Step<'_>, keep: Option<&[u32]>) -> usize {
+    /// Runs all layers over the rows of the step, and the last norm. What stays are the rows in
+    /// `keep`, or all where it is nothing.
+    fn run(&mut self, step: &Step<'_>, keep: Option<&[u32]>) {
         let Self {
             config,
             weights,
@@ -112,9 +117,13 @@ impl Model {
             pool,
             ..
         } = self;
-        let hidden = config.hidden;
         scratch.begin(step);
-        for (token, row) in step.tokens.iter().zip(scratch.residual.chunks_exact_mut(hidden)) {
+        let rows = scratch.rows();
+        for (token, row) in step
+            .tokens
+            .iter()
+            .zip(rows.residual.chunks_exact_mut(config.hidden))
+        {
             weights.embedding.look_up(*token, row);
         }
         let mut parts = Parts {
@@ -127,16 +136,21 @@ impl Model {
             epsilon: config.norm_epsilon,
         };
         let last = weights.layers.len() - 1;
+        let keep = keep.filter(|keep| keep.len() < step.tokens.len());
         for (number, layer) in weights.layers.iter().enumerate() {
             // Nothing reads what the last layer makes of the other rows.
             let keep = keep.filter(|_| number == last);
             layer.attention.run(&mut parts, number, scratch, keep);
             layer.feed_forward.run(&parts, scratch);
         }
-        let (rows, epsilon) = (scratch.rows(), config.norm_epsilon);
-        let (residual, normed) = scratch.residual_and_normed();
-        rms_norm(pool, residual, &weights.output_norm, epsilon, normed);
-        rows
+        let rows = scratch.rows();
+        rms_norm(
+            pool,
+            rows.residual,
+            &weights.output_norm,
+            config.norm_epsilon,
+            rows.normed,
+        );
     }
 }
 
@@ -171,20 +185,13 @@ impl Forward for Model {
 
     fn forward(&mut self, step: &Step<'_>) -> Result<&[f32], StepError> {
         step.check(self)?;
-        let rows = self.run(step, Some(step.outputs));
-        let (hidden, vocabulary) = (self.config.hidden, self.config.vocabulary);
-        let Scratch {
-            inputs,
-            normed,
-            logits,
-            ..
-        } = &mut self.scratch;
-        let logits = &mut logits[..rows * vocabulary];
-        if rows > 0 {
-            let mut loaded = inputs.load(&normed[..rows * hidden], rows, hidden);
-            matmul(&self.pool, &self.weights.output, &mut loaded, logits);
+        self.run(step, Some(step.outputs));
+        let rows = self.scratch.rows();
+        if rows.count > 0 {
+            let mut inputs = rows.inputs.load(rows.normed, rows.count, self.config.hidden);
+            matmul(&self.pool, &self.weights.output, &mut inputs, rows.logits);
         }
-        Ok(logits)
+        Ok(rows.logits)
     }
 
     fn hidden_states(&mut self, step: &Step<'_>) -> Result<&[f32], StepError> {
@@ -193,7 +200,7 @@ impl Forward for Model {
             ..*step
         }
         .check(self)?;
-        let rows = self.run(step, None);
-        Ok(&self.scratch.normed[..rows * self.config.hidden])
+        self.run(step, None);
+        Ok(self.scratch.rows().normed)
     }
 }

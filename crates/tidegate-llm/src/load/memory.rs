@@ -3,11 +3,11 @@
 use std::fmt;
 
 use tidegate_base::ByteSize;
-use tidegate_tensor::KvDType;
-use tidegate_weights::Checkpoint;
+use tidegate_tensor::{KvShape, Matrix};
+use tidegate_weights::{Checkpoint, ModelConfig, TensorView};
 
 use super::{LoadError, LoadOptions};
-use crate::model::Scratch;
+use crate::model::{Scratch, kv_shape};
 
 /// Memory that a model takes, by what it is for. The rows of the embedding table stay in the mapped
 /// file and are not counted: the system can take their pages back at any time.
@@ -48,27 +48,41 @@ impl fmt::Display for Estimate {
 
 pub(super) fn estimate(checkpoint: &Checkpoint<'_>, options: &LoadOptions) -> Result<Estimate, LoadError> {
     let config = &checkpoint.config;
-    let table = |name: &str| name == "token_embd.weight" && !config.tie_embeddings;
-    let spare = |name: &str| name == "output.weight" && config.tie_embeddings;
     let weights = checkpoint
         .tensors()
-        .filter(|tensor| !table(&tensor.name) && !spare(&tensor.name))
-        .map(|tensor| tensor.data.len() as u64)
+        .map(|tensor| packed_bytes(tensor, config))
         .sum();
-    let element = match options.kv_dtype {
-        KvDType::F32 => 4,
-        KvDType::F16 => 2,
-    };
-    let kv_per_token = (config.kv_elements_per_token() as u64).saturating_mul(element);
-    let tokens = options.page_size as u64 * options.pages as u64;
     let limits = options.limits(config);
+    let kv_bytes = |pages, page_size| {
+        let shape = KvShape {
+            pages,
+            page_size,
+            ..kv_shape(config, &limits)
+        };
+        let bytes = shape.bytes().map_err(LoadError::Kv)?;
+        Ok::<_, LoadError>((bytes[0] as u64).saturating_add(bytes[1] as u64))
+    };
+    let kv = kv_bytes(limits.pages, limits.page_size)?;
+    let kv_per_token = kv_bytes(1, limits.page_size)? / limits.page_size as u64;
     let rope = 4 * limits.context_length as u64 * config.rope.dimensions as u64;
     Ok(Estimate {
         weights: ByteSize(weights),
         kv_per_token: ByteSize(kv_per_token),
-        kv: ByteSize(kv_per_token.saturating_mul(tokens)),
+        kv: ByteSize(kv),
         activations: ByteSize(Scratch::bytes(config, &limits).saturating_add(rope)),
     })
+}
+
+/// What becomes of a tensor: matrices are packed, vectors are kept in single precision, and the
+/// rows of the embedding table stay in the file, unless they are the output matrix too.
+fn packed_bytes(tensor: &TensorView<'_>, config: &ModelConfig) -> u64 {
+    let bytes = match (tensor.name.as_ref(), &tensor.shape[..]) {
+        ("token_embd.weight", _) if !config.tie_embeddings => 0,
+        ("output.weight", _) if config.tie_embeddings => 0,
+        (_, [rows, columns]) => Matrix::packed_bytes(tensor.dtype, *rows, *columns),
+        _ => tensor.elements() * size_of::<f32>(),
+    };
+    bytes as u64
 }
 
 pub(super) fn refuse_if_too_large(estimate: &Estimate, options: &LoadOptions) -> Result<(), LoadError> {

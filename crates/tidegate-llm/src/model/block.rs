@@ -4,7 +4,7 @@
 use tidegate_tensor::attention::attend;
 use tidegate_tensor::matmul::Loaded;
 use tidegate_tensor::ops::{RopeTable, add_bias, add_in_place, rms_norm, rms_norm_in_place, rope, silu_mul};
-use tidegate_tensor::{Batch, KvStore, Matrix, Pool, Shape, matmul};
+use tidegate_tensor::{Batch, KvStore, Matrix, Pool, Shape, matmul, matmul_each};
 
 use super::Scratch;
 use super::family::Activation;
@@ -37,21 +37,14 @@ pub(crate) struct Linear {
     pub(crate) bias: Option<Vec<f32>>,
 }
 
-impl Linear {
-    /// Fills the start of `out`; answers with that part.
-    fn apply<'a>(
-        &self,
-        pool: &Pool,
-        rows: usize,
-        inputs: &mut Loaded<'_>,
-        out: &'a mut [f32],
-    ) -> &'a mut [f32] {
-        let out = &mut out[..rows * self.weight.rows()];
-        matmul(pool, &self.weight, inputs, out);
-        if let Some(bias) = &self.bias {
+/// Several projections of the same rows, in one job of the pool.
+fn project<const N: usize>(pool: &Pool, inputs: &mut Loaded<'_>, mut into: [(&Linear, &mut [f32]); N]) {
+    let products = into.each_mut().map(|(linear, out)| (&linear.weight, &mut **out));
+    matmul_each(pool, products, inputs);
+    for (linear, out) in into {
+        if let Some(bias) = &linear.bias {
             add_bias(pool, out, bias);
         }
-        out
     }
 }
 
@@ -81,95 +74,71 @@ impl Attention {
         scratch: &mut Scratch,
         keep: Option<&[u32]>,
     ) {
-        let (pool, epsilon, rows) = (parts.pool, parts.epsilon, scratch.rows());
-        let (residual, normed) = scratch.residual_and_normed();
-        rms_norm(pool, residual, &self.norm, epsilon, normed);
+        let pool = parts.pool;
+        let rows = scratch.rows();
+        rms_norm(pool, rows.residual, &self.norm, parts.epsilon, rows.normed);
 
-        let Scratch {
-            inputs,
-            normed,
-            query,
-            key,
-            value,
-            positions,
-            spans,
-            ..
-        } = scratch;
-        let hidden = self.query.weight.cols();
-        let mut loaded = inputs.load(&normed[..rows * hidden], rows, hidden);
-        let key = self.key.apply(pool, rows, &mut loaded, key);
-        let value = self.value.apply(pool, rows, &mut loaded, value);
+        let (query, key, value) = (rows.query, rows.key, rows.value);
+        let mut inputs = rows
+            .inputs
+            .load(rows.normed, rows.count, self.query.weight.cols());
         if keep.is_none() {
-            self.query.apply(pool, rows, &mut loaded, query);
+            let into = [
+                (&self.query, query),
+                (&self.key, &mut *key),
+                (&self.value, &mut *value),
+            ];
+            project(pool, &mut inputs, into);
+        } else {
+            project(
+                pool,
+                &mut inputs,
+                [(&self.key, &mut *key), (&self.value, &mut *value)],
+            );
         }
-        turn(parts, key, self.key_norm.as_deref(), positions);
-        parts.kv.store(
-            pool,
-            layer,
-            Batch {
-                spans,
-                pages: parts.pages,
-            },
-            key,
-            value,
-        );
+        turn(parts, key, self.key_norm.as_deref(), rows.positions);
+        let batch = Batch {
+            spans: rows.spans,
+            pages: parts.pages,
+        };
+        parts.kv.store(pool, layer, batch, key, value);
 
         if let Some(keep) = keep {
             scratch.keep(keep);
-            let rows = scratch.rows();
-            if rows == 0 {
+            if keep.is_empty() {
                 return;
             }
-            let Scratch {
-                inputs,
-                normed,
-                query,
-                ..
-            } = scratch;
-            let mut loaded = inputs.load(&normed[..rows * hidden], rows, hidden);
-            self.query.apply(pool, rows, &mut loaded, query);
+            let rows = scratch.rows();
+            let mut inputs = rows
+                .inputs
+                .load(rows.normed, rows.count, self.query.weight.cols());
+            project(pool, &mut inputs, [(&self.query, rows.query)]);
         }
         self.look(parts, layer, scratch);
     }
 
     /// From the queries, not yet turned, to the sum in the residual stream.
     fn look(&self, parts: &Parts<'_>, layer: usize, scratch: &mut Scratch) {
-        let (pool, rows) = (parts.pool, scratch.rows());
-        let Scratch {
-            residual,
-            inputs,
-            normed,
-            query,
-            attended,
-            positions,
-            spans,
-            ..
-        } = scratch;
-        let width = self.query.weight.rows();
-        let (query, attended) = (&mut query[..rows * width], &mut attended[..rows * width]);
-        turn(parts, query, self.query_norm.as_deref(), positions);
+        let pool = parts.pool;
+        let rows = scratch.rows();
+        turn(parts, rows.query, self.query_norm.as_deref(), rows.positions);
         let scale = 1.0 / (parts.head_dim as f32).sqrt();
         let shape = Shape {
             heads: parts.heads,
             scale,
             window: self.window,
         };
-        attend(
-            pool,
-            shape,
-            parts.kv,
-            layer,
-            Batch {
-                spans,
-                pages: parts.pages,
-            },
-            query,
-            attended,
-        );
+        let batch = Batch {
+            spans: rows.spans,
+            pages: parts.pages,
+        };
+        attend(pool, shape, parts.kv, layer, batch, rows.query, rows.attended);
 
-        let mut loaded = inputs.load(attended, rows, width);
-        let sum = self.output.apply(pool, rows, &mut loaded, normed);
-        add_in_place(pool, &mut residual[..sum.len()], sum);
+        let mut inputs = rows
+            .inputs
+            .load(rows.attended, rows.count, self.output.weight.cols());
+        project(pool, &mut inputs, [(&self.output, &mut *rows.normed)]);
+        add_in_place(pool, rows.residual, rows.normed);
     }
 }
 
@@ -194,32 +163,25 @@ pub(crate) struct FeedForward {
 impl FeedForward {
     /// Adds `down(activation(gate(x)) * up(x))` to the residual stream.
     pub(crate) fn run(&self, parts: &Parts<'_>, scratch: &mut Scratch) {
-        let (pool, rows) = (parts.pool, scratch.rows());
-        if rows == 0 {
+        let pool = parts.pool;
+        let rows = scratch.rows();
+        if rows.count == 0 {
             return;
         }
-        let (residual, normed) = scratch.residual_and_normed();
-        rms_norm(pool, residual, &self.norm, parts.epsilon, normed);
+        rms_norm(pool, rows.residual, &self.norm, parts.epsilon, rows.normed);
 
-        let Scratch {
-            residual,
-            inputs,
-            normed,
-            gate,
-            up,
-            ..
-        } = scratch;
-        let (hidden, inner) = (self.gate.cols(), self.gate.rows());
-        let (gate, up) = (&mut gate[..rows * inner], &mut up[..rows * inner]);
-        let mut loaded = inputs.load(&normed[..rows * hidden], rows, hidden);
-        matmul(pool, &self.gate, &mut loaded, gate);
-        matmul(pool, &self.up, &mut loaded, up);
+        let (gate, up) = (rows.gate, rows.up);
+        let mut inputs = rows.inputs.load(rows.normed, rows.count, self.gate.cols());
+        matmul_each(
+            pool,
+            [(&self.gate, &mut *gate), (&self.up, &mut *up)],
+            &mut inputs,
+        );
         match self.activation {
             Activation::Silu => silu_mul(pool, gate, up),
         }
-        let (sum, residual) = (&mut normed[..rows * hidden], &mut residual[..rows * hidden]);
-        let mut loaded = inputs.load(gate, rows, inner);
-        matmul(pool, &self.down, &mut loaded, sum);
-        add_in_place(pool, residual, sum);
+        let mut inputs = rows.inputs.load(gate, rows.count, self.down.cols());
+        matmul(pool, &self.down, &mut inputs, rows.normed);
+        add_in_place(pool, rows.residual, rows.normed);
     }
 }
