@@ -22,7 +22,7 @@ pub struct EngineConfig {
     /// How many tokens wait for a slow reader before its sequence pauses.
     pub reader_tokens: usize,
     /// How long a sequence pauses for its reader before it is cut.
-    #[serde(deserialize_with = "units::duration", serialize_with = "seconds")]
+    #[serde(deserialize_with = "units::duration", serialize_with = "units::duration_text")]
     pub reader_stall: Duration,
     /// The most answers to one request (`n`).
     pub max_choices: u32,
@@ -46,8 +46,4 @@ impl Default for EngineConfig {
             inline_prompt_bytes: 4096,
         }
     }
-}
-
-fn seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&format!("{}ms", time.as_millis()))
 }

@@ -129,7 +129,8 @@ impl Settings {
         let mut rows = Vec::new();
         section::leaves(&section::effective(self), "", &mut |key, value| {
             let origin = self.origin(&key);
-            let value = if section::is_secret(&key) {
+            let is_hidden = origin != Origin::Default && section::is_secret(&key);
+            let value = if is_hidden {
                 Value::from("auto: set, but not shown")
             } else {
                 value.clone()

@@ -4,8 +4,10 @@ use std::io::Write;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tidegate_base::{Clock, SystemClock};
-use tidegate_engine::{ChatRequest, Engine, Event, FinishReason, Message, Params};
+use tidegate_base::{Clock, Fault, SystemClock};
+use tidegate_engine::{
+    ChatRequest, CompletionRequest, Engine, Event, EventStream, FinishReason, Message, Params, Prompt,
+};
 use tokio::runtime::Runtime;
 
 use crate::exit::Failure;
@@ -46,12 +48,36 @@ impl Generation {
         params
     }
 
+    /// A request that goes on with `prompt`.
+    pub(crate) fn completion(&self, prompt: String) -> CompletionRequest {
+        CompletionRequest {
+            prompt: Prompt::Text(prompt),
+            echo: false,
+            params: self.params(),
+        }
+    }
+
     /// A request that continues `messages`.
     pub(crate) fn request(&self, messages: Vec<Message>) -> ChatRequest {
         ChatRequest {
             messages,
             params: self.params(),
             ..ChatRequest::default()
+        }
+    }
+}
+
+/// What is asked: a conversation, or for a model that cannot chat a text to go on with.
+pub(crate) enum Question {
+    Chat(ChatRequest),
+    Completion(CompletionRequest),
+}
+
+impl Question {
+    async fn put_to(self, engine: &dyn Engine) -> Result<EventStream, Fault> {
+        match self {
+            Self::Chat(request) => engine.chat(request).await,
+            Self::Completion(request) => engine.complete(request).await,
         }
     }
 }
@@ -103,14 +129,14 @@ pub(crate) fn runtime() -> Result<Runtime, Failure> {
 /// Asks and writes the text to `out` as it comes. Ctrl-C stops the answer.
 pub(crate) async fn ask(
     engine: &dyn Engine,
-    request: ChatRequest,
+    question: Question,
     out: &mut dyn Write,
 ) -> Result<Answer, Failure> {
     let clock = SystemClock::new();
     let mut answer = Answer::default();
     let mut stop = std::pin::pin!(tokio::signal::ctrl_c());
     let mut events = tokio::select! {
-        events = engine.chat(request) => events?,
+        events = question.put_to(engine) => events?,
         _ = &mut stop => return Ok(answer),
     };
     loop {

@@ -10,7 +10,7 @@ use tidegate_engine::{Engine, FinishReason, Message};
 use tokio::runtime::Runtime;
 
 use crate::cli::Context;
-use crate::conversation::{self, Generation, message};
+use crate::conversation::{self, Generation, Question, message};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::term;
 use crate::wiring::{self, Answerer};
@@ -37,6 +37,12 @@ A line that ends with \\ goes on in the next one. Ctrl-C stops an answer.";
 pub(crate) fn run(args: Args, context: &Context) -> Outcome {
     let settings = context.settings(args.answerer.compute.entries())?;
     let engine = wiring::answerer(&args.answerer, &settings, &context.environment)?;
+    if !engine.card().chat {
+        return Err(
+            Failure::usage(format!("the model `{}` has no chat template", engine.card().name))
+                .hint("it only goes on with a text: tidegate run --model … \"Once upon a time\""),
+        );
+    }
     let mut talk = Talk {
         engine,
         runtime: conversation::runtime()?,
@@ -180,7 +186,7 @@ impl Talk {
             .collect();
         let request = self.generation.request(messages);
         let mut stdout = io::stdout();
-        let asked = conversation::ask(&*self.engine, request, &mut stdout);
+        let asked = conversation::ask(&*self.engine, Question::Chat(request), &mut stdout);
         let answer = self.runtime.block_on(asked)?;
         if !answer.text.ends_with('\n') {
             term::line("")?;
@@ -192,7 +198,7 @@ impl Talk {
             }
             Some(_) => {}
         }
-        if self.stats {
+        if self.stats && answer.finish.is_some() {
             term::note(answer.summary());
         }
         // What was said was said, also when it was stopped; an answer without a word was not.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tidegate_base::ByteSize;
 use tidegate_engine::tools::ToolFormat;
 use tidegate_llm::OpenError;
-use tidegate_weights::Summary;
+use tidegate_weights::{Summary, Tokenizer};
 
 use crate::cli::Context;
 use crate::exit::{Exit, Failure, Outcome};
@@ -60,6 +60,8 @@ struct Facts {
     #[serde(flatten)]
     summary: Summary,
     memory: Memory,
+    /// Why the tokenizer cannot be read; then the model cannot be served.
+    tokenizer_problem: Option<String>,
     tool_calls: String,
     chat_template: Option<String>,
     tensor_list: Vec<TensorFacts>,
@@ -102,9 +104,16 @@ impl Facts {
     fn of(plan: &Plan) -> Result<Self, Failure> {
         let broken = |error: OpenError| Failure::caused(Exit::Data, &error);
         let checkpoint = plan.files.checkpoint().map_err(broken)?;
-        let tokenizer = load::tokenizer(&plan.files).map_err(broken)?;
-        let summary = Summary::new(&checkpoint, Some(&tokenizer));
-        let template = tokenizer.chat_template().map(str::to_owned);
+        // Weights without a tokenizer can be looked at, though not served.
+        let (tokenizer, problem) = match load::tokenizer(&plan.files) {
+            Ok(tokenizer) => (Some(tokenizer), None),
+            Err(error) => (None, Some(Failure::caused(Exit::Data, &error).message)),
+        };
+        let summary = Summary::new(&checkpoint, tokenizer.as_ref());
+        let template = tokenizer
+            .as_ref()
+            .and_then(Tokenizer::chat_template)
+            .map(str::to_owned);
         let format = ToolFormat::detect(template.as_deref().unwrap_or(""), &summary.architecture);
         let estimate = &plan.estimate;
         Ok(Self {
@@ -120,6 +129,7 @@ impl Facts {
                 activations: estimate.activations.0,
                 context_length: plan.context_length,
             },
+            tokenizer_problem: problem,
             tool_calls: format!("{format:?}").to_lowercase(),
             chat_template: template,
             tensor_list: checkpoint
@@ -176,6 +186,9 @@ impl Facts {
                     tokenizer.kind, tokenizer.size
                 ),
             ));
+        }
+        if let Some(problem) = &self.tokenizer_problem {
+            rows.push(("tokenizer", format!("none that can be read: {problem}")));
         }
         rows.push((
             "chat",

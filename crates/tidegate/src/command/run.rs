@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use serde_json::json;
 
 use crate::cli::Context;
-use crate::conversation::{self, Generation, message};
+use crate::conversation::{self, Generation, Question, message};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::wiring::{self, Answerer};
 use crate::{command, term};
@@ -14,6 +14,8 @@ use crate::{command, term};
 const INPUT_BYTES_MAX: u64 = 64 << 20;
 
 /// Answer once. What comes through a pipe is put below the prompt.
+///
+/// A model without a chat template goes on with the text instead.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The prompt; without it, standard input is the prompt.
@@ -34,16 +36,21 @@ pub(crate) fn run(args: Args, context: &Context) -> Outcome {
     let prompt = prompt(&args.prompt)?;
     let settings = context.settings(args.answerer.compute.entries())?;
     let engine = wiring::answerer(&args.answerer, &settings, &context.environment)?;
-    let mut messages = Vec::new();
-    if let Some(system) = &args.generation.system {
-        messages.push(message("system", system));
-    }
-    messages.push(message("user", prompt));
-    let request = args.generation.request(messages);
+    let question = if engine.card().chat {
+        let system = args
+            .generation
+            .system
+            .iter()
+            .map(|system| message("system", system));
+        let messages = system.chain([message("user", prompt)]).collect();
+        Question::Chat(args.generation.request(messages))
+    } else {
+        Question::Completion(args.generation.completion(prompt))
+    };
     let mut nowhere = io::sink();
     let mut stdout = io::stdout();
     let out: &mut dyn Write = if args.json { &mut nowhere } else { &mut stdout };
-    let answer = conversation::runtime()?.block_on(conversation::ask(&*engine, request, out))?;
+    let answer = conversation::runtime()?.block_on(conversation::ask(&*engine, question, out))?;
     if args.json {
         term::json(&json!({
             "model": engine.card().name,

@@ -1,5 +1,9 @@
 //! The configuration as a person meets it.
 
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
 use crate::program::{Home, finish};
 
 #[test]
@@ -77,4 +81,19 @@ fn wrong_command_lines_end_with_64_and_help_with_0() {
         let ran = home.run(arguments);
         assert_eq!(ran.code, Some(code), "{arguments:?} {ran:?}");
     }
+}
+
+#[test]
+fn the_page_of_settings_lists_exactly_those_that_there_are() {
+    let page = include_str!("../../../../docs/configuration.md");
+    let listed: BTreeSet<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+        .map(|(key, _)| key)
+        .filter(|key| *key != "models.NAME")
+        .collect();
+    let shown = Home::new().run(&["config", "show", "--json"]);
+    let shown: Vec<Value> = serde_json::from_str(&shown.out).unwrap();
+    let shown: BTreeSet<&str> = shown.iter().map(|row| row["key"].as_str().unwrap()).collect();
+    assert_eq!(listed, shown);
 }

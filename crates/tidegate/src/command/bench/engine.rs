@@ -62,7 +62,8 @@ struct Report {
     decode_tokens_per_second: f64,
     load_seconds: f64,
     memory_bytes: u64,
-    peak_memory_bytes: Option<u64>,
+    /// What the process holds after the runs, where the system tells.
+    resident_memory_bytes: Option<u64>,
     /// Bytes a second that all threads can read from memory.
     machine_bandwidth: f64,
     /// The bytes that generating reads (weights, keys, values) over that.
@@ -317,7 +318,7 @@ fn report(
         decode_tokens_per_second: decode,
         load_seconds: load_time.as_secs_f64(),
         memory_bytes: estimate.total().0,
-        peak_memory_bytes: peak_memory(),
+        resident_memory_bytes: resident_memory(),
         machine_bandwidth: limits.bandwidth,
         decode_share_of_bandwidth: step_bytes * steps_per_second / limits.bandwidth.max(1.0),
         machine_peak: limits.peak,
@@ -326,24 +327,23 @@ fn report(
     }
 }
 
-/// The most memory that this process has held, where the system tells.
-fn peak_memory() -> Option<u64> {
+fn resident_memory() -> Option<u64> {
     let status = fs_err::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kib * 1024)
 }
 
 impl Report {
     fn text(&self) -> String {
-        let peak = self
-            .peak_memory_bytes
+        let resident = self
+            .resident_memory_bytes
             .map_or_else(|| "unknown".to_owned(), |bytes| ByteSize(bytes).to_string());
         format!(
             "{} ({}, {}), {} threads, {}, {} sequences of {} + {} tokens\n\
              prefill  {:>9.1} tokens/s  {:>5.1} % of the machine's {:.0} G multiply-additions/s ({})\n\
              decode   {:>9.1} tokens/s  {:>5.1} % of the machine's {:.1} GB/s\n\
-             memory   {} planned, {peak} at most; loaded in {:.2} s",
+             memory   {} planned, {resident} resident; loaded in {:.2} s",
             self.model,
             self.architecture,
             self.quantisation,
