@@ -24,4 +24,6 @@ mod steps;
 #[cfg(test)]
 mod tiny;
 #[cfg(test)]
+mod whole;
+#[cfg(test)]
 mod worker;
