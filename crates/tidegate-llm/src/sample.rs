@@ -19,6 +19,7 @@ use crate::random::draw_unit;
 mod filter;
 /// How likely tokens are, for reports.
 pub mod score;
+mod vector;
 
 /// A set of tokens, one bit each: bit `t % 32` of word `t / 32`.
 pub type MaskWord = u32;
@@ -118,8 +119,7 @@ impl Sampler {
         if self.sampling.temperature <= 0.0 {
             return best(values);
         }
-        let largest = weigh(values, self.sampling.temperature)?;
-        debug_assert!(largest.is_finite());
+        weigh(values, self.sampling.temperature)?;
         let unit = draw_unit(self.seed, number);
         Ok(filter::draw(values, &mut scratch.order, &self.sampling, unit))
     }
@@ -191,16 +191,15 @@ fn tame(logit: f32) -> f32 {
 
 /// The token with the largest value; the first of equals.
 fn best(values: &[f32]) -> Result<u32, NothingFinite> {
-    let mut found = None;
-    let mut largest = f32::NEG_INFINITY;
-    for (token, value) in (0_u32..).zip(values) {
-        // Never true for what is not a number.
-        if *value > largest {
-            largest = *value;
-            found = Some(token);
-        }
+    let largest = vector::largest(values);
+    if largest == f32::NEG_INFINITY {
+        return Err(NothingFinite);
     }
-    found.ok_or(NothingFinite)
+    let mut places = (0_u32..).zip(values);
+    places
+        .find(|(_, value)| **value == largest)
+        .map(|(token, _)| token)
+        .ok_or(NothingFinite)
 }
 
 fn forbid(values: &mut [f32], allowed: &[MaskWord]) {
@@ -217,24 +216,19 @@ fn forbid(values: &mut [f32], allowed: &[MaskWord]) {
     }
 }
 
-/// Turns logits into weights: 1 for the best token, the others in proportion. Answers with the
-/// largest logit.
-fn weigh(values: &mut [f32], temperature: f32) -> Result<f32, NothingFinite> {
-    let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+/// Turns logits into weights: 1 for the best token, the others in proportion.
+fn weigh(values: &mut [f32], temperature: f32) -> Result<(), NothingFinite> {
+    let largest = vector::largest(values);
     if largest == f32::NEG_INFINITY {
         return Err(NothingFinite);
     }
     let largest = largest.min(f32::MAX);
     for value in values.iter_mut() {
+        let weight = vector::exp((*value - largest) / temperature);
         // At infinite temperature every token that may be chosen weighs the same.
-        let distance = (*value - largest) / temperature;
-        *value = if *value == f32::NEG_INFINITY {
-            0.0
-        } else {
-            distance.exp()
-        };
+        *value = if *value == f32::NEG_INFINITY { 0.0 } else { weight };
     }
-    Ok(largest)
+    Ok(())
 }
 
 #[cfg(test)]

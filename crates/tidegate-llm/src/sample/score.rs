@@ -3,6 +3,8 @@
 //! Reported are the model's own probabilities: before bias, penalties, temperature and filters, as
 //! vLLM does by default.
 
+use super::vector;
+
 /// How many of the best tokens can be reported.
 pub const TOP_MOST: usize = 20;
 
@@ -10,21 +12,12 @@ pub const TOP_MOST: usize = 20;
 /// best first. Allocates nothing if `top` has room for `count` more.
 pub fn score(logits: &[f32], token: u32, count: usize, top: &mut Vec<(u32, f32)>) -> f32 {
     let count = count.min(TOP_MOST).min(logits.len());
-    let largest = logits
-        .iter()
-        .copied()
-        .fold(f32::NEG_INFINITY, f32::max)
-        .min(f32::MAX);
-    let sum: f64 = logits
-        .iter()
-        .filter(|logit| !logit.is_nan())
-        .map(|logit| f64::from((logit - largest).min(0.0)).exp())
-        .sum();
+    let largest = vector::largest(logits).min(f32::MAX);
     #[expect(
         clippy::cast_possible_truncation,
         reason = "a logarithm of a probability in f32 is the field's habit"
     )]
-    let log_sum = sum.ln() as f32;
+    let log_sum = vector::sum_exp(logits, largest).ln() as f32;
     let log = |logit: f32| {
         if logit.is_nan() {
             f32::NEG_INFINITY
@@ -35,14 +28,20 @@ pub fn score(logits: &[f32], token: u32, count: usize, top: &mut Vec<(u32, f32)>
 
     let mut best = [(0_u32, f32::NEG_INFINITY); TOP_MOST];
     let mut found = 0;
+    let mut least = f32::NEG_INFINITY;
     for (token, logit) in (0_u32..).zip(logits) {
-        if count == 0 || logit.is_nan() || (found == count && *logit <= best[count - 1].1) {
+        // One comparison for all but a few: false for what is not a number.
+        let is_better = *logit > least || (found < count && !logit.is_nan());
+        if !is_better || count == 0 {
             continue;
         }
         let place = best[..found].partition_point(|other| other.1 >= *logit);
         found = (found + 1).min(count);
         best[place..found].rotate_right(1);
         best[place] = (token, *logit);
+        if found == count {
+            least = best[count - 1].1;
+        }
     }
     top.extend(best[..found].iter().map(|(token, logit)| (*token, log(*logit))));
     logits
