@@ -122,6 +122,13 @@ impl PagePool {
         self.pages[page as usize].refs == 0
     }
 
+    /// How many hold each page, by page number.
+    pub(crate) fn holders(&self, out: &mut [u32]) {
+        for (count, page) in out.iter_mut().zip(&self.pages) {
+            *count = page.refs;
+        }
+    }
+
     /// Promises `count` pages. Answers false, and promises none, if there are not as many.
     pub fn reserve(&mut self, count: usize) -> bool {
         let fits = count <= self.available();

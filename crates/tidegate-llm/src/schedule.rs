@@ -6,14 +6,18 @@
 //! replay every turn.
 //!
 //! **Who gets a place.** Waiting sequences are ordered by priority, then arrival. The first one is
-//! admitted when there is a slot and the pages for its prompt *and all tokens it may generate* can be
-//! promised (less those that it shares). Nobody overtakes it within its rank, so a large one is not
-//! starved by small ones; a strictly higher priority does go first, for as long as it comes. What was
-//! admitted can always finish: no sequence ever dies because others came.
+//! admitted when there is a slot, the pages of its prompt (less those that it shares) can be promised,
+//! and everybody who runs can still finish even if all answers become as long as they may (see
+//! `safety.rs`). Nobody overtakes it within its rank, so a large one is not starved by small ones; a
+//! strictly higher priority does go first, for as long as it comes. What was admitted always finishes:
+//! no sequence ever dies, or is computed twice, because others came.
 //!
 //! **What a step holds.** Every sequence that generates gets its one row. What is left of the step,
 //! at most `prefill_beside` rows while others generate, goes to prompts, in chunks, in the order of
-//! rank. A sequence whose reader is full keeps its place and pages and gets no rows.
+//! rank. A sequence whose reader is full keeps its place and pages and gets no rows. Where answers
+//! grow so long that pages run short, some of them pause between two pages until others are through;
+//! nobody new is admitted meanwhile. (Taking pages away from a running sequence to compute them
+//! again later is not done.)
 //!
 //! In steady generation nothing here allocates.
 
@@ -30,6 +34,7 @@ use crate::sequence::{Rank, Sequence};
 mod admit;
 mod fill;
 mod plan;
+mod safety;
 
 /// What a scheduler may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +146,9 @@ pub struct Scheduler {
     running: Vec<u32>,
     serial: u64,
     embedded_last: bool,
+    /// A sequence paused for want of a page when the last step was planned.
+    is_short: bool,
+    safety: safety::Scratch,
     plan: plan::Plan,
     effects: Vec<Effect>,
     /// Scratch for pages of a prefix, and for slots to end.
@@ -158,6 +166,8 @@ pub struct Totals {
     pub prefix_hits: u64,
     /// Tokens that were chosen.
     pub generated: u64,
+    /// How often a sequence went without a row because no page could be given to it safely.
+    pub pauses: u64,
 }
 
 impl Scheduler {
@@ -176,6 +186,8 @@ impl Scheduler {
             running: Vec::with_capacity(limits.running),
             serial: 0,
             embedded_last: false,
+            is_short: false,
+            safety: safety::Scratch::new(limits.running, pool.total()),
             plan: plan::Plan::new(&limits, pages),
             effects: Vec::with_capacity(2 * in_flight),
             prefix: Vec::with_capacity(pages),
@@ -280,8 +292,16 @@ impl Scheduler {
         self.effects.clear();
         self.plan.clear();
         self.expire(now);
-        self.admit(now);
+        let was_short = self.is_short;
+        if !was_short {
+            self.admit(now);
+        }
         self.fill_plan();
+        if was_short && !self.is_short && self.plan.rows() == 0 {
+            // Who wanted a page is gone, and nobody else has anything to do.
+            self.admit(now);
+            self.fill_plan();
+        }
     }
 
     /// What to compute now. No tokens: nothing is to be done.
@@ -390,10 +410,14 @@ impl Scheduler {
         }
         for sequence in all() {
             let needed = self.pool.pages_for(sequence.positions());
-            let has = sequence.pages.len() + sequence.promised;
+            let has = sequence.pages.len() + sequence.promised + sequence.claim;
             if sequence.running && has != needed {
-                return Err(format!("a sequence needs {needed} pages and has {has}"));
+                return Err(format!("a sequence needs {needed} pages and has or claims {has}"));
             }
+        }
+        let mut safety = self.safety.clone();
+        if !safety.is_safe(&self.pool, &self.slots, &self.running, None) {
+            return Err("not everybody can finish".to_owned());
         }
         let in_flight = all().count();
         if in_flight != self.running.len() + self.waiting.len() {

@@ -74,6 +74,8 @@ pub(crate) struct Sequence {
     pub(crate) registered: usize,
     /// Pages that were promised to it and not taken yet.
     pub(crate) promised: usize,
+    /// Pages that its answer may still need beyond these.
+    pub(crate) claim: usize,
     /// Prompt tokens that were found in the cache.
     pub(crate) cached: usize,
     pub(crate) running: bool,
@@ -94,6 +96,7 @@ impl Sequence {
             pages: Vec::new(),
             registered: 0,
             promised: 0,
+            claim: 0,
             cached: 0,
             running: false,
             blocked_since: None,

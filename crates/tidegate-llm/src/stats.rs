@@ -43,6 +43,8 @@ counters! {
     prefix_hit_tokens,
     /// Tokens that were generated.
     generated_tokens,
+    /// How often a sequence went without a row for want of a page.
+    page_pauses,
     /// Sequences that got a place in the batch.
     admitted,
     /// Time that these waited for it, in microseconds.

@@ -63,8 +63,8 @@ pub(super) fn exp(x: f32) -> f32 {
     // Cephes splits ln 2 so that the remainder stays exact.
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
-    // `max` and `min` take the number where the other is none.
-    let clamped = x.max(LEAST_EXPONENT).min(0.0);
+    let least = if x > LEAST_EXPONENT { x } else { LEAST_EXPONENT };
+    let clamped = if least < 0.0 { least } else { 0.0 };
     let rounded = clamped * std::f32::consts::LOG2_E + ROUND;
     let whole = rounded - ROUND;
     let rest = clamped - whole * LN2_HIGH - whole * LN2_LOW;

@@ -37,17 +37,36 @@ impl Scheduler {
             if !self.give_pages(slot) {
                 return;
             }
-            self.waiting.remove(&(rank, slot));
+            // It counts among the running for the question whether all of them can finish.
             let place = self
                 .running
                 .partition_point(|other| self.rank_at(*other) < Some(rank));
             self.running.insert(place, slot);
+            if !self.has_air() || !self.is_safe() {
+                self.running.remove(place);
+                self.take_pages_back(slot);
+                return;
+            }
+            self.waiting.remove(&(rank, slot));
             if let Some((id, sequence)) = self.id_at(slot).zip(self.slots[slot as usize].as_mut()) {
                 sequence.running = true;
+                self.totals.prefix_hits += sequence.cached as u64;
                 let waited = now.saturating_sub(sequence.arrived);
                 self.effects.push(Effect::Admitted { id, waited });
             }
         }
+    }
+
+    /// Whether everybody who runs could take a page of its claim now, so that a newcomer does not
+    /// make the others pause at once. One alone needs no air.
+    fn has_air(&self) -> bool {
+        let claimants = |slot: &&u32| {
+            self.slots[**slot as usize]
+                .as_ref()
+                .is_some_and(|sequence| sequence.claim > 0)
+        };
+        let count = self.running.iter().filter(claimants).count();
+        self.running.len() == 1 || self.pool.available() >= count
     }
 
     /// Whether the one that a sequence waits for has read its prompt, or is gone.
@@ -57,13 +76,14 @@ impl Scheduler {
         leader.is_none_or(Sequence::has_read_prompt)
     }
 
-    /// Promises a waiting sequence all pages that it can need, and hands it those of its prefix that
-    /// are known.
+    /// Promises a waiting sequence the pages of its prompt, and hands it those of its prefix that are
+    /// known. Pages for its answer are only claimed.
     fn give_pages(&mut self, slot: u32) -> bool {
         let Some(sequence) = self.slots[slot as usize].as_mut() else {
             return false;
         };
         let needed = self.pool.pages_for(sequence.positions());
+        let for_prompt = self.pool.pages_for(sequence.prompt_len);
         self.prefix.clear();
         let mut idle = 0;
         if sequence.takes_prefix() {
@@ -72,7 +92,7 @@ impl Scheduler {
                 self.prefix.push(page);
             }
         }
-        let missing = needed - self.prefix.len();
+        let missing = for_prompt - self.prefix.len();
         if missing + idle > self.pool.available() {
             return false;
         }
@@ -82,14 +102,27 @@ impl Scheduler {
         let is_promised = self.pool.reserve(missing);
         debug_assert!(is_promised, "pages that were available could not be promised");
         sequence.promised = missing;
+        sequence.claim = needed - for_prompt;
         sequence.pages.reserve_exact(needed);
         sequence.pages.extend_from_slice(&self.prefix);
         sequence.registered = self.prefix.len();
         sequence.computed = self.prefix.len() * self.pool.page_size();
         sequence.cached = sequence.computed;
         sequence.tokens.reserve_exact(sequence.arrival.max_tokens);
-        self.totals.prefix_hits += sequence.cached as u64;
         true
+    }
+
+    /// Undoes `give_pages`.
+    fn take_pages_back(&mut self, slot: u32) {
+        let Some(sequence) = self.slots[slot as usize].as_mut() else {
+            return;
+        };
+        for page in sequence.pages.drain(..).rev() {
+            self.pool.release(page);
+        }
+        self.pool.unreserve(sequence.promised);
+        (sequence.promised, sequence.claim) = (0, 0);
+        (sequence.registered, sequence.computed, sequence.cached) = (0, 0, 0);
     }
 
     /// Takes up pages of the prefix that others computed since this one was admitted.

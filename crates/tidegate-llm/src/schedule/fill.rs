@@ -5,6 +5,7 @@ use super::{Purpose, Scheduler};
 impl Scheduler {
     /// Fills the plan with one kind of work; where both are there, they take turns.
     pub(super) fn fill_plan(&mut self) {
+        self.is_short = false;
         let (mut generates, mut embeds) = (false, false);
         for slot in &self.running {
             if let Some(sequence) = &self.slots[*slot as usize] {
@@ -13,13 +14,25 @@ impl Scheduler {
                 generates |= !embed && sequence.blocked_since.is_none();
             }
         }
-        let embed = embeds && !(generates && self.embedded_last);
-        self.embedded_last = embed;
-        if embed {
-            self.plan.set_purpose(Purpose::Embed);
-            self.plan_prompts(Purpose::Embed, self.limits.rows);
-            return;
+        let embed_first = embeds && !(generates && self.embedded_last);
+        if !embed_first {
+            self.plan_answers();
         }
+        self.embedded_last = embeds && self.plan.rows() == 0;
+        if self.embedded_last {
+            // Beside answers it is kept as short as a prompt is.
+            let budget = if generates {
+                self.limits.rows.min(self.limits.prefill_beside)
+            } else {
+                self.limits.rows
+            };
+            self.plan.set_purpose(Purpose::Embed);
+            self.plan_prompts(Purpose::Embed, budget);
+        }
+    }
+
+    /// A row for everyone who generates, and prompts beside.
+    fn plan_answers(&mut self) {
         self.plan.set_purpose(Purpose::Generate);
         for place in 0..self.running.len() {
             let slot = self.running[place];
@@ -82,15 +95,28 @@ impl Scheduler {
         rows
     }
 
-    /// Plans the next `rows` tokens of a sequence, taking promised pages for them.
+    /// Plans the next `rows` tokens of a sequence, taking pages for them: promised ones for a prompt,
+    /// those of its claim for an answer. Where none can be given the sequence pauses.
     fn plan_rows(&mut self, slot: u32, rows: usize) {
-        let Some((id, sequence)) = self.id_at(slot).zip(self.slots[slot as usize].as_mut()) else {
+        let Some((id, sequence)) = self.id_at(slot).zip(self.slots[slot as usize].as_ref()) else {
             return;
         };
         if rows == 0 {
             return;
         }
         let end = sequence.computed + rows;
+        let missing = self
+            .pool
+            .pages_for(end)
+            .saturating_sub(sequence.pages.len() + sequence.promised);
+        if missing > 0 && !self.grant(slot, missing) {
+            self.is_short = true;
+            self.totals.pauses += 1;
+            return;
+        }
+        let Some(sequence) = self.slots[slot as usize].as_mut() else {
+            return;
+        };
         while sequence.pages.len() < self.pool.pages_for(end) {
             let Some(page) = self.pool.take() else {
                 debug_assert!(false, "a promised page was not there");

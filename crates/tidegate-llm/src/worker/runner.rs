@@ -145,13 +145,14 @@ impl Runner {
         gauges.running.store(scheduler.running(), Ordering::Relaxed);
         gauges.pages_used.store(pool.held(), Ordering::Relaxed);
         gauges.pages_cached.store(pool.cached(), Ordering::Relaxed);
-        counters.prompt_tokens.store(totals.prefilled, Ordering::Relaxed);
-        counters
-            .prefix_hit_tokens
-            .store(totals.prefix_hits, Ordering::Relaxed);
-        counters
-            .generated_tokens
-            .store(totals.generated, Ordering::Relaxed);
+        for (counter, total) in [
+            (&counters.prompt_tokens, totals.prefilled),
+            (&counters.prefix_hit_tokens, totals.prefix_hits),
+            (&counters.generated_tokens, totals.generated),
+            (&counters.page_pauses, totals.pauses),
+        ] {
+            counter.store(total, Ordering::Relaxed);
+        }
     }
 }
 

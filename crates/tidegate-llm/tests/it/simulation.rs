@@ -11,7 +11,9 @@ use tidegate_llm::Forward;
 use tidegate_llm::pages::PagePool;
 use tidegate_llm::random::draw;
 use tidegate_llm::sample::{Sampler, Scratch, Surroundings};
-use tidegate_llm::schedule::{Arrival, Cut, Effect, Limits, Output, Purpose, Refusal, Scheduler, SequenceId};
+use tidegate_llm::schedule::{
+    Arrival, Cut, Effect, Limits, Output, Purpose, Refusal, Scheduler, SequenceId, Totals,
+};
 
 use crate::fake::{self, Fake};
 
@@ -51,6 +53,7 @@ struct Flight {
     states: usize,
     scored: usize,
     waits_for_leader: bool,
+    is_blocked: bool,
     expected: Expected,
 }
 
@@ -94,7 +97,7 @@ struct World {
     prefixes: Vec<Vec<u32>>,
     now: Duration,
     finished: usize,
-    hits: u64,
+    totals: Totals,
 }
 
 impl World {
@@ -129,7 +132,7 @@ impl World {
             prefixes,
             now: Duration::ZERO,
             finished: 0,
-            hits: 0,
+            totals: Totals::default(),
         }
     }
 
@@ -186,6 +189,7 @@ impl World {
                 let expected = alone(&arrival, sampler.clone());
                 let flight = Flight {
                     waits_for_leader: arrival.after.is_some(),
+                    is_blocked: false,
                     arrival,
                     sampler,
                     answer: Vec::new(),
@@ -232,6 +236,7 @@ impl World {
             assert!(flight.expected.answer.starts_with(&flight.answer));
         } else {
             let blocked = self.dice.chance(50);
+            self.flights.get_mut(&id).unwrap().is_blocked = blocked;
             self.scheduler.set_blocked(id, blocked, self.now);
         }
     }
@@ -243,6 +248,18 @@ impl World {
         self.check(|scheduler| scheduler.audit());
         self.heed(&waiting);
         if self.scheduler.step().tokens.is_empty() {
+            // Whoever drives the scheduler sleeps now: nothing may be left that could run.
+            let is_waiting_for_readers = self
+                .scheduler
+                .running_ids()
+                .any(|id| self.flights[&id].is_blocked);
+            assert!(
+                self.flights.is_empty() || is_waiting_for_readers,
+                "seed {}",
+                self.dice.seed
+            );
+            self.scheduler.decide(self.now);
+            assert!(self.scheduler.step().tokens.is_empty() && self.scheduler.effects().is_empty());
             return;
         }
         let step = self.scheduler.step();
@@ -354,7 +371,7 @@ impl World {
                 Effect::Read { .. } => {}
             }
         }
-        self.hits = self.scheduler.totals().prefix_hits;
+        self.totals = self.scheduler.totals();
     }
 
     fn check(&self, rule: impl FnOnce(&Scheduler) -> Result<(), String>) {
@@ -364,8 +381,8 @@ impl World {
     }
 }
 
-/// Runs one schedule; answers (sequences that finished, prompt tokens found in the cache).
-fn run(seed: u64) -> (usize, u64) {
+/// Runs one schedule; answers with the sequences that finished, and the counts.
+fn run(seed: u64) -> (usize, Totals) {
     let mut world = World::new(seed);
     let turns = world.dice.from(20, 120);
     for _ in 0..turns {
@@ -382,6 +399,7 @@ fn run(seed: u64) -> (usize, u64) {
     let mut rows = 0;
     for id in ids {
         world.scheduler.set_blocked(id, false, world.now);
+        world.flights.get_mut(&id).unwrap().is_blocked = false;
         let arrival = &world.flights[&id].arrival;
         rows += arrival.prompt.len() + arrival.max_tokens + 2;
     }
@@ -396,7 +414,7 @@ fn run(seed: u64) -> (usize, u64) {
     let pool = world.scheduler.pool();
     assert_eq!((pool.held(), pool.reserved()), (0, 0), "seed {seed}");
     assert_eq!(pool.available(), pool.total());
-    (world.finished, world.hits)
+    (world.finished, world.totals)
 }
 
 #[test]
@@ -407,12 +425,16 @@ fn every_schedule_gives_each_sequence_what_it_gives_alone() {
         return;
     }
     let schedules = number("TIDEGATE_SIMULATIONS").unwrap_or(10_000);
-    let (mut finished, mut hits) = (0, 0);
+    let (mut finished, mut hits, mut pauses) = (0, 0, 0);
     for seed in 0..schedules {
-        let (more, found) = run(seed);
+        let (more, totals) = run(seed);
         finished += more;
-        hits += found;
+        hits += totals.prefix_hits;
+        pauses += totals.pauses;
     }
-    println!("{schedules} schedules, {finished} sequences finished, {hits} prompt tokens found in the cache");
-    assert!(finished as u64 > 5 * schedules && hits > 10 * schedules);
+    println!(
+        "{schedules} schedules, {finished} sequences finished, {hits} prompt tokens found in the cache, \
+         {pauses} pauses for want of a page"
+    );
+    assert!(finished as u64 > 5 * schedules && hits > 10 * schedules && pauses > schedules / 10);
 }

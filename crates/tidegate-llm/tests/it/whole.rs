@@ -44,7 +44,7 @@ fn request(number: usize) -> tidegate_engine::ChatRequest {
         ignore_eos: true,
         logprobs: Some(2),
         sampling: Sampling {
-            temperature: if number % 2 == 0 { 0.0 } else { 0.9 },
+            temperature: if number.is_multiple_of(2) { 0.0 } else { 0.9 },
             top_p: 0.95,
             seed: Some(number as u64),
             ..Sampling::default()
