@@ -10,6 +10,9 @@ use super::matcher::Matcher;
 /// The character that stands for a space in SentencePiece's vocabularies.
 pub(super) const SPACE: &str = "\u{2581}";
 
+/// Bytes of one replacement. The longest of Unicode's own is 33, of U+FDFA.
+pub(super) const REPLACEMENT_BYTES_MAX: usize = 64;
+
 /// The table of rewritten characters.
 #[derive(Debug, Default)]
 pub(super) struct Charsmap {
@@ -44,7 +47,7 @@ impl Charsmap {
             texts: texts.to_owned(),
         };
         map.check()
-            .ok_or_else(|| invalid("broken", "every trie node and text inside the table"))?;
+            .ok_or_else(|| invalid("broken", "every trie node and a short text inside the table"))?;
         Ok(map)
     }
 
@@ -64,7 +67,15 @@ impl Charsmap {
                 let next = place ^ offset(unit);
                 if has_leaf(unit) {
                     let start = value(*self.trie.get(next)?);
-                    self.texts.get(start..)?;
+                    let text = self.texts.get(start..)?.as_bytes();
+                    let len = text
+                        .iter()
+                        .take(REPLACEMENT_BYTES_MAX + 1)
+                        .take_while(|&&byte| byte != 0)
+                        .count();
+                    if len > REPLACEMENT_BYTES_MAX {
+                        return None;
+                    }
                 }
                 if !std::mem::replace(&mut seen[place], true) {
                     open.push(next);

@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokenizers::normalizers::NormalizerWrapper;
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 
-use super::charsmap::Charsmap;
+use super::charsmap::{Charsmap, REPLACEMENT_BYTES_MAX};
 use super::json::{FILE, short};
 use super::vocabulary::Spelling;
 use super::{Around, TokenizerError};
@@ -51,9 +51,23 @@ const DECODERS: [&str; 8] = [
     "BPEDecoder",
 ];
 
+/// How many times longer a normalizer may make a text. Replacements can feed on each other: ten
+/// of them in a row, each doubling, are a thousandfold.
+const GROWTH_MAX: usize = 256;
+
 /// Reads the normalizer.
 pub(super) fn normalizer(value: &Value) -> Result<NormalizerWrapper, TokenizerError> {
+    let mut growth = 1_usize;
     each(value, "normalizer", &NORMALIZERS, &mut |part| {
+        growth = growth.saturating_mul(growth_of(part));
+        if growth > GROWTH_MAX {
+            let expected = format!("replacements that make a text at most {GROWTH_MAX} times longer");
+            return Err(TokenizerError::invalid(
+                "normalizer",
+                format!("growing {growth} times"),
+                expected,
+            ));
+        }
         if let Some(text) = part["precompiled_charsmap"].as_str() {
             // The library does not look where it indexes.
             let blob = base64(text).ok_or_else(|| {
@@ -71,6 +85,20 @@ pub(super) fn normalizer(value: &Value) -> Result<NormalizerWrapper, TokenizerEr
         Ok(())
     })?;
     library("normalizer", value)
+}
+
+/// How many times longer a part of the normalizer can make a text, from above.
+fn growth_of(part: &Value) -> usize {
+    let content = part["content"].as_str().unwrap_or_default();
+    match (part["type"].as_str(), part["pattern"]["String"].as_str()) {
+        (Some("Precompiled"), _) => REPLACEMENT_BYTES_MAX,
+        (Some("Replace"), Some(pattern)) if !pattern.is_empty() => {
+            content.chars().count().div_ceil(pattern.chars().count()).max(1)
+        }
+        // A pattern may match nothing, before every character.
+        (Some("Replace"), _) => 1 + content.chars().count(),
+        _ => 1,
+    }
 }
 
 /// Reads the pre-tokenizer.

@@ -94,9 +94,9 @@ fn small_safetensors() -> Vec<u8> {
 }
 
 /// A small `tokenizer.json` with every kind of part.
-const SMALL_JSON: &str = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[{"id":8,"content":"<s>","single_word":false,"lstrip":false,"rstrip":true,"normalized":false,"special":true},{"id":9,"content":"<t>","single_word":true,"lstrip":true,"rstrip":false,"normalized":true,"special":false}],"normalizer":{"type":"Sequence","normalizers":[{"type":"NFC"},{"type":"Prepend","prepend":"_"},{"type":"Replace","pattern":{"String":" "},"content":"_"}]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":{"Regex":"\\s+(?!\\S)|b"},"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}]},"post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{"<s>":{"id":"<s>","ids":[8],"tokens":["<s>"]}}},"decoder":{"type":"ByteLevel"},"model":{"type":"BPE","dropout":null,"unk_token":"u","continuing_subword_prefix":null,"end_of_word_suffix":null,"fuse_unk":true,"byte_fallback":false,"ignore_merges":true,"vocab":{"u":0,"a":1,"b":2,"c":3,"_":4,"ab":5,"_a":6,"abc":7},"merges":["a b",["_","a"],"ab c"]}}"#;
+const SMALL_JSON: &str = include_str!("../fixtures/small_bpe.json");
 
-const SMALL_UNIGRAM: &str = r#"{"added_tokens":[],"normalizer":{"type":"NFKC"},"pre_tokenizer":{"type":"Metaspace","replacement":"\u2581","prepend_scheme":"first","split":true},"decoder":{"type":"Metaspace","replacement":"\u2581","prepend_scheme":"first","split":true},"model":{"type":"Unigram","unk_id":0,"vocab":[["<unk>",0.0],["\u2581",-1.5],["a",-2.0],["b",-2.5],["ab",-3.0]],"byte_fallback":false}}"#;
+const SMALL_UNIGRAM: &str = include_str!("../fixtures/small_unigram.json");
 
 #[test]
 fn a_gguf_file_cut_anywhere_is_refused() {

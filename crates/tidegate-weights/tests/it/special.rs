@@ -218,6 +218,26 @@ fn parts_of_a_tokenizer_json_that_are_not_known_are_refused() {
 }
 
 #[test]
+fn normalizers_that_multiply_a_text_are_refused() {
+    let file: serde_json::Value = json("gpt2.json");
+    let check = |pattern: serde_json::Value, content: &str, times| {
+        let mut file = file.clone();
+        let replace = json!({"type": "Replace", "pattern": pattern, "content": content});
+        file["normalizer"] = json!({"type": "Sequence", "normalizers": vec![replace; times]});
+        Tokenizer::from_json(file.to_string().as_bytes(), None).map_err(|error| error.to_string())
+    };
+    let message = check(json!({"String": "a"}), "aa", 9).unwrap_err();
+    assert!(message.contains("`normalizer` is growing 512 times"), "{message}");
+    assert!(
+        check(json!({"Regex": ""}), "aaa", 5)
+            .unwrap_err()
+            .contains("growing")
+    );
+    check(json!({"String": " "}), "\u{2581}", 20).unwrap();
+    check(json!({"String": "a"}), "aa", 8).unwrap();
+}
+
+#[test]
 fn the_bytes_of_the_tokens_are_the_text() {
     let texts: Vec<String> = json("texts.json");
     let file = fixture("llama3.gguf");
