@@ -48,7 +48,7 @@ def load(tidegate: str, url: str, model: str, clients: int, options: argparse.Na
     """One measured load."""
     command = [tidegate, "bench", "http", "--url", url, "--model", model, "--clients", str(clients),
                "--requests", str(max(clients * 2, 4)), "--prompt-tokens", str(options.prompt), "--gen",
-               str(options.gen), "--json"]
+               str(options.gen), "--ignore-eos", "--json"]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 

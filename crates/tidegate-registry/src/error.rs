@@ -138,7 +138,7 @@ impl PullError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Network { .. } | Self::Truncated { .. } => {
-                "run the same command again: it goes on where it stopped".to_owned()
+                "check the network and run the same command again: it goes on where it stopped".to_owned()
             }
             Self::Status { status: 429, .. } => {
                 "the server limits how often it may be asked; wait, or set HF_TOKEN".to_owned()

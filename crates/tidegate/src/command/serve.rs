@@ -3,6 +3,7 @@
 mod banner;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tidegate_base::{ByteSize, Clock, Shutdown, SystemClock, Tasks};
@@ -13,6 +14,7 @@ use tidegate_telemetry::{Build, Telemetry, logs};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
+use crate::bars::LoadBar;
 use crate::catalog::Shelf;
 use crate::cli::Context;
 use crate::config::{Entry, Settings};
@@ -155,11 +157,14 @@ async fn serve(plans: Vec<Plan>, settings: Settings) -> Outcome {
     let address = server.local_addr();
 
     let (shutdown, tasks) = (Shutdown::new(), Tasks::new());
+    // Set once the first lines are printed: a bar may be drawn below them.
+    let announced = Arc::new(AtomicBool::new(false));
     let mut banner = banner::Banner::new(address, &plans, &settings);
     let (loaded, mut load_ended) = oneshot::channel();
     drop(tasks.spawn_blocking({
         let (shelf, readiness) = (Arc::clone(&shelf), readiness.clone());
-        move || drop(loaded.send(load_all(plans, &settings, &clock, &shelf, &readiness)))
+        let announced = Arc::clone(&announced);
+        move || drop(loaded.send(load_all(plans, &settings, &clock, &shelf, &readiness, &announced)))
     }));
     let serving = tasks.spawn(server.serve(shutdown.clone()));
     let mut signals = Signals::new()?;
@@ -174,7 +179,10 @@ async fn serve(plans: Vec<Plan>, settings: Settings) -> Outcome {
                 readiness.set_ready();
                 banner.ready(&shelf.list());
             }
-            () = &mut patience, if loading && !banner.is_shown() => banner.still_loading(),
+            () = &mut patience, if loading && !banner.is_shown() => {
+                banner.still_loading();
+                announced.store(true, Ordering::Relaxed);
+            }
             () = signals.next() => {
                 if shutdown.is_triggered() {
                     term::warning("ended at once; open requests were cut off");
@@ -206,12 +214,18 @@ fn load_all(
     clock: &Arc<dyn Clock>,
     shelf: &Shelf,
     readiness: &Readiness,
+    announced: &AtomicBool,
 ) -> Result<(), Failure> {
     let pool = load::pool(settings)?;
     for plan in plans {
         let name = plan.spec.name.clone();
+        let mut bar = LoadBar::new(&name);
         readiness.set_loading(format!("model {name}"));
-        let mut progress = |Progress { done, total }| {
+        let mut progress = |progress| {
+            if announced.load(Ordering::Relaxed) {
+                bar.at(progress);
+            }
+            let Progress { done, total } = progress;
             let percent = done * 100 / total.max(1);
             readiness.set_loading(format!("model {name}, {percent} %"));
         };

@@ -54,9 +54,9 @@ fn bench_http_measures_a_server() {
         "4",
         "--requests",
         "12",
-        "--prompt-words",
+        "--prompt-tokens",
         "20",
-        "--max-tokens",
+        "--gen",
         "16",
         "--json",
     ]);
@@ -68,11 +68,11 @@ fn bench_http_measures_a_server() {
         "{report}"
     );
     assert_eq!(
-        (&report["completion_tokens"], &report["tokens_counted_by"]),
+        (&report["output_tokens"], &report["tokens_counted_by"]),
         (&192.into(), &"usage".into())
     );
     assert!(
-        report["first_token_ms"]["p99"].as_f64().unwrap() > 0.0,
+        report["time_to_first_token_ms"]["p99"].as_f64().unwrap() > 0.0,
         "{report}"
     );
 }
@@ -107,7 +107,7 @@ fn bench_http_counts_errors_and_pieces_where_the_server_counts_nothing() {
         "{report}"
     );
     assert_eq!(
-        (&report["completion_tokens"], &report["tokens_counted_by"]),
+        (&report["output_tokens"], &report["tokens_counted_by"]),
         (&2.into(), &"chunks".into())
     );
 }

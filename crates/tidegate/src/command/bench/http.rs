@@ -35,14 +35,14 @@ pub(crate) struct Args {
     /// Start no request after this time (`30s`).
     #[arg(long, value_parser = units::parse_duration)]
     duration: Option<Duration>,
-    /// Words of a prompt; a word is one to two tokens.
+    /// Tokens of a prompt, nearly: words are added until the server would count about as many.
     #[arg(long, default_value_t = 128)]
-    prompt_words: usize,
+    prompt_tokens: usize,
     /// The most tokens of an answer.
-    #[arg(long, default_value_t = 64)]
-    max_tokens: usize,
+    #[arg(long = "gen", default_value_t = 64)]
+    generate: usize,
     /// Ask the server to go on after the end-of-text token (vLLM's and our `ignore_eos`), so that
-    /// every answer has `--max-tokens`.
+    /// every answer has `--gen` tokens.
     #[arg(long)]
     ignore_eos: bool,
     /// Let all prompts begin with the same words.
@@ -63,7 +63,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let clock = SystemClock::new();
     // Not counted: it loads, compiles and connects what the first request of a server has to. It
     // also fails at once where the server or the model is not there.
-    one(&client, &args.body(&model, usize::MAX), &clock)?;
+    let warm = one(
+        &client,
+        &args.body(&model, usize::MAX, args.prompt_tokens),
+        &clock,
+    )?;
+    let words = words(args.prompt_tokens, warm.usage);
 
     let clients = usize::from(args.clients);
     let requests = args.requests.unwrap_or(clients * 4);
@@ -81,7 +86,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
                     if number >= requests || late {
                         break;
                     }
-                    let outcome = one(&client, &args.body(&model, number), &clock);
+                    let outcome = one(&client, &args.body(&model, number, words), &clock);
                     let mut found = found.lock();
                     match outcome {
                         Ok(sample) => found.samples.push(sample),
@@ -108,11 +113,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 }
 
 impl Args {
-    fn body(&self, model: &str, number: usize) -> Value {
+    fn body(&self, model: &str, number: usize, words: usize) -> Value {
         let mut body = json!({
             "model": model,
-            "messages": [{"role": "user", "content": self.prompt(number)}],
-            "max_tokens": self.max_tokens,
+            "messages": [{"role": "user", "content": self.prompt(number, words)}],
+            "max_tokens": self.generate,
             "temperature": 0,
             "stream": true,
             "stream_options": {"include_usage": true},
@@ -124,7 +129,7 @@ impl Args {
     }
 
     /// Words that depend on the number only, so that two runs ask the same.
-    fn prompt(&self, number: usize) -> String {
+    fn prompt(&self, number: usize, count: usize) -> String {
         const WORDS: [&str; 16] = [
             "river", "stone", "light", "engine", "winter", "signal", "garden", "copper", "window", "market",
             "letter", "bridge", "salt", "mirror", "paper", "north",
@@ -134,8 +139,8 @@ impl Args {
         } else {
             (number as u64).wrapping_add(2)
         };
-        let mut words = Vec::with_capacity(self.prompt_words + 1);
-        for _ in 0..self.prompt_words {
+        let mut words = Vec::with_capacity(count + 1);
+        for _ in 0..count {
             // SplitMix64, https://prng.di.unimi.it/splitmix64.c
             state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
             let mut mixed = state;
@@ -149,6 +154,15 @@ impl Args {
             words.rotate_right(1);
         }
         words.join(" ")
+    }
+}
+
+/// How many words make a prompt of about `tokens`, if as many words made what the server counted.
+fn words(tokens: usize, counted: Option<(u64, u64)>) -> usize {
+    let counted = counted.and_then(|(prompt, _)| usize::try_from(prompt).ok());
+    match counted {
+        Some(counted) if counted > 0 => (tokens * tokens / counted).max(1),
+        _ => tokens,
     }
 }
 

@@ -39,13 +39,13 @@ pub(crate) struct Report {
     pub(crate) seconds: f64,
     pub(crate) requests_per_second: f64,
     pub(crate) prompt_tokens: u64,
-    pub(crate) completion_tokens: u64,
-    pub(crate) completion_tokens_per_second: f64,
+    pub(crate) output_tokens: u64,
+    pub(crate) output_tokens_per_second: f64,
     /// `usage` if the server counted every answer, `chunks` if the pieces of its streams were
     /// counted, `mixed` if it counted some.
     pub(crate) tokens_counted_by: &'static str,
-    pub(crate) first_token_ms: Percentiles,
-    pub(crate) between_tokens_ms: Percentiles,
+    pub(crate) time_to_first_token_ms: Percentiles,
+    pub(crate) time_between_tokens_ms: Percentiles,
     pub(crate) request_ms: Percentiles,
 }
 
@@ -101,7 +101,7 @@ impl Report {
     pub(crate) fn new(url: &str, model: &str, clients: usize, wall: Duration, found: &Found) -> Self {
         let samples = &found.samples;
         let seconds = wall.as_secs_f64().max(1e-9);
-        let completion_tokens = samples.iter().map(Sample::tokens).sum::<u64>();
+        let output_tokens = samples.iter().map(Sample::tokens).sum::<u64>();
         let counted = samples.iter().filter(|sample| sample.usage.is_some()).count();
         let mut messages: Vec<_> = found.errors.iter().collect();
         messages.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
@@ -123,15 +123,17 @@ impl Report {
                 .filter_map(|sample| sample.usage)
                 .map(|(prompt, _)| prompt)
                 .sum(),
-            completion_tokens,
-            completion_tokens_per_second: completion_tokens as f64 / seconds,
+            output_tokens,
+            output_tokens_per_second: output_tokens as f64 / seconds,
             tokens_counted_by: match counted {
                 0 => "chunks",
                 all if all == samples.len() => "usage",
                 _ => "mixed",
             },
-            first_token_ms: Percentiles::of(samples.iter().map(|sample| sample.first)),
-            between_tokens_ms: Percentiles::of(samples.iter().flat_map(|sample| sample.gaps.iter().copied())),
+            time_to_first_token_ms: Percentiles::of(samples.iter().map(|sample| sample.first)),
+            time_between_tokens_ms: Percentiles::of(
+                samples.iter().flat_map(|sample| sample.gaps.iter().copied()),
+            ),
             request_ms: Percentiles::of(samples.iter().map(|sample| sample.total)),
         }
     }
@@ -140,7 +142,7 @@ impl Report {
     pub(crate) fn text(&self) -> String {
         let mut text = format!(
             "{} requests by {} clients in {:.1} s: {:.2} requests/s, {} errors\n\
-             {} prompt tokens, {} completion tokens (counted by {}): {:.1} tokens/s\n\
+             {} prompt tokens, {} output tokens (counted by {}): {:.1} tokens/s\n\
              time to first token (ms)   {}\n\
              time between tokens (ms)   {}\n\
              time of a request (ms)     {}",
@@ -150,11 +152,11 @@ impl Report {
             self.requests_per_second,
             self.errors,
             self.prompt_tokens,
-            self.completion_tokens,
+            self.output_tokens,
             self.tokens_counted_by,
-            self.completion_tokens_per_second,
-            self.first_token_ms.line(),
-            self.between_tokens_ms.line(),
+            self.output_tokens_per_second,
+            self.time_to_first_token_ms.line(),
+            self.time_between_tokens_ms.line(),
             self.request_ms.line(),
         );
         for (message, count) in &self.error_messages {
@@ -204,7 +206,7 @@ mod tests {
                 errors: BTreeMap::new(),
             };
             let report = Report::new("u", "m", 1, Duration::from_secs(1), &found);
-            (report.completion_tokens, report.tokens_counted_by)
+            (report.output_tokens, report.tokens_counted_by)
         };
         assert_eq!(report(vec![with.clone(), with.clone()]), (20, "usage"));
         assert_eq!(report(vec![without.clone()]), (2, "chunks"));
