@@ -5,6 +5,8 @@ mod bench;
 #[cfg(test)]
 mod chat;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod fixture;

@@ -87,6 +87,15 @@ impl Home {
     }
 }
 
+/// Says that a test did nothing for want of `what`; where everything has to be there, it fails.
+pub(crate) fn skipped(what: &str) {
+    assert!(
+        std::env::var_os("TIDEGATE_TEST_STRICT").is_none(),
+        "{what} not found, and TIDEGATE_TEST_STRICT is set"
+    );
+    eprintln!("skipped: {what} not found");
+}
+
 /// Runs a command to its end.
 pub(crate) fn finish(mut command: Command) -> Ran {
     ran(command.spawn().unwrap())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::program::{Home, Serving};
+use crate::program::{Home, Serving, skipped};
 
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
@@ -52,8 +52,7 @@ fn a_served_file_answers_and_is_listed_under_its_name() {
 #[test]
 fn the_curl_line_works_when_it_is_pasted() {
     if Command::new("curl").arg("--version").output().is_err() {
-        eprintln!("skipped: curl not found");
-        return;
+        return skipped("curl");
     }
     let home = Home::new();
     let serving = Serving::start(
