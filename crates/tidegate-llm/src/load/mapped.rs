@@ -36,7 +36,11 @@ impl Mapped {
         let bytes = if empty {
             Bytes::Program(&[])
         } else {
-            Bytes::File(map(&file, None)?, file)
+            let map = map(&file, None)?;
+            // Weights are packed from front to back, so the system may read far ahead.
+            #[cfg(unix)]
+            map.advise(memmap2::Advice::Sequential)?;
+            Bytes::File(map, file)
         };
         Ok(Self {
             path: path.to_owned(),

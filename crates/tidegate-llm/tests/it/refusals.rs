@@ -1,5 +1,7 @@
 //! What cannot be loaded or run is an error that names the thing, and nothing large is allocated.
 
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of tests are small")]
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +12,7 @@ use tidegate_llm::{
 use tidegate_tensor::{Cpu, Pool};
 
 use crate::oracle::options;
-use crate::tiny::{Slot, tiny};
+use crate::tiny::{Random, Slot, Tiny, tiny};
 
 fn refusal(path: &Path, options: &LoadOptions) -> String {
     let pool = Arc::new(Pool::new(1, Cpu::detect()));
@@ -45,11 +47,11 @@ fn a_model_that_does_not_fit_says_what_it_needs_for_what() {
     ] {
         assert!(message.contains(part), "{message}");
     }
-    // More keys and values than any machine has.
+    // All the keys and values that options allow.
     let vast = LoadOptions {
         page_size: 128,
         pages: 1 << 21,
-        memory: None,
+        memory: Some(ByteSize::mib(1024)),
         ..options()
     };
     assert!(refusal(&path, &vast).contains("the model needs"));
@@ -260,4 +262,92 @@ fn a_missing_stray_or_misshaped_tensor_is_named() {
 
 fn find<'a>(slots: &'a mut [Slot], name: &str) -> &'a mut Slot {
     slots.iter_mut().find(|slot| slot.hugging == name).unwrap()
+}
+
+/// Whatever is wrong with a file, the answer is an error or numbers, never a panic.
+#[test]
+fn a_file_with_spoilt_bytes_is_refused_or_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.gguf");
+    Tiny {
+        vocabulary: 40,
+        layers: 1,
+        ..tiny("qwen3")
+    }
+    .write_gguf(&path, |_| DType::Q8_0);
+    let whole = fs_err::read(&path).unwrap();
+    let options = LoadOptions {
+        memory: Some(ByteSize::mib(8)),
+        pages: 4,
+        ..options()
+    };
+    let mut random = Random(3);
+    let (mut refused, mut ran) = (0, 0);
+    for _ in 0..400 {
+        let mut bytes = whole.clone();
+        for _ in 0..1 + random.below(4) {
+            // Most of what can break stands in the first kilobytes.
+            let end = if random.below(4) == 0 { bytes.len() } else { 3000 };
+            let at = random.below(end);
+            bytes[at] = match random.below(3) {
+                0 => bytes[at] ^ (1 << random.below(8)),
+                1 => random.below(256) as u8,
+                _ => bytes[at].wrapping_add(1),
+            };
+        }
+        fs_err::write(&path, bytes).unwrap();
+        let pool = Arc::new(Pool::new(1, Cpu::detect()));
+        let model = ModelFiles::open(&path)
+            .map_err(LoadError::from)
+            .and_then(|files| Model::load(files, &options, pool, &mut |_| ()));
+        match model {
+            Err(_) => refused += 1,
+            Ok(mut model) => {
+                let spans = [StepSpan {
+                    first_row: 0,
+                    rows: 3,
+                    first_position: 0,
+                    pages: 0..1,
+                }];
+                let step = Step {
+                    tokens: &[1, 2, 3],
+                    spans: &spans,
+                    page_table: &[0],
+                    outputs: &[2],
+                };
+                ran += usize::from(model.forward(&step).is_ok());
+            }
+        }
+    }
+    assert!(refused > 50 && ran > 50, "{refused} refused, {ran} ran");
+}
+
+/// After loading, only the rows of the embedding table are still mapped.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_mapped_file_is_given_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("given-back.gguf");
+    let shape = Tiny {
+        vocabulary: 640,
+        ffn: 2048,
+        ..tiny("llama")
+    };
+    shape.write_gguf(&path, |_| DType::F32);
+    let model = crate::oracle::load(&path, &options(), Cpu::detect());
+    let mapped: u64 = fs_err::read_to_string("/proc/self/maps")
+        .unwrap()
+        .lines()
+        .filter(|line| line.ends_with("given-back.gguf"))
+        .map(|line| {
+            let (start, end) = line.split_once(' ').unwrap().0.split_once('-').unwrap();
+            u64::from_str_radix(end, 16).unwrap() - u64::from_str_radix(start, 16).unwrap()
+        })
+        .sum();
+    let table = 640 * 64 * 4;
+    assert!(
+        (table..table + 3 * 4096).contains(&mapped),
+        "{mapped} bytes are mapped"
+    );
+    assert_eq!(model.vocabulary(), 640);
 }
