@@ -326,13 +326,12 @@ impl Random {
 
     fn values(&mut self, slot: &Slot) -> Vec<f32> {
         let count: usize = slot.shape.iter().product();
-        let columns = *slot.shape.last().unwrap() as f32;
         (0..count)
             .map(|_| match (slot.norm, slot.shape.len()) {
                 (true, _) => 1.0 + 0.3 * self.real(),
                 (_, 1) => 0.5 * self.real(),
                 // Wide enough that attention is not flat and the residual stream stays near 1.
-                _ => 2.0 * self.real() / columns.sqrt(),
+                _ => 2.0 * self.real() / columns(slot).sqrt(),
             })
             .collect()
     }
@@ -362,15 +361,29 @@ impl Random {
                     data.extend((0..16).map(|at| nibble(block[at]) | nibble(block[at + 16]) << 4));
                 }
             }
-            DType::BF16
-            | DType::Q4_1
-            | DType::Q5_0
-            | DType::Q5_1
-            | DType::Q4_K
-            | DType::Q5_K
-            | DType::Q6_K => {
+            // Random codes and scales; the numbers come out as large as those of the other types.
+            DType::Q4_K => {
+                for _ in 0..values.len() / 256 {
+                    let scale = 3e-4 * (1.5 + self.real()) * 16.0 / columns(slot).sqrt();
+                    data.extend_from_slice(&half::f16::from_f32(scale).to_le_bytes());
+                    data.extend_from_slice(&half::f16::from_f32(7.5 * scale).to_le_bytes());
+                    data.extend((0..140).map(|_| self.next() as u8));
+                }
+            }
+            DType::Q6_K => {
+                for _ in 0..values.len() / 256 {
+                    let scale = 7e-5 * (1.5 + self.real()) * 16.0 / columns(slot).sqrt();
+                    data.extend((0..208).map(|_| self.next() as u8));
+                    data.extend_from_slice(&half::f16::from_f32(scale).to_le_bytes());
+                }
+            }
+            DType::BF16 | DType::Q4_1 | DType::Q5_0 | DType::Q5_1 | DType::Q5_K => {
                 panic!("the tiny models have no `{dtype}`")
             }
         }
     }
+}
+
+fn columns(slot: &Slot) -> f32 {
+    *slot.shape.last().unwrap() as f32
 }
