@@ -5,6 +5,7 @@
     reason = "the parts of a job write to results that do not overlap"
 )]
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use super::store::{HEAD_DIM_MAX, PAGE_SIZE_MAX};
@@ -60,6 +61,32 @@ struct State {
     sums: [[Sums; TILE]; HEAD_DIM_MAX / ROWS],
 }
 
+thread_local! {
+    /// The state of the tile that this thread works on; kept, because 40 KB are slow to clear.
+    static STATE: RefCell<State> = const { RefCell::new(State::new()) };
+}
+
+impl State {
+    const fn new() -> Self {
+        Self {
+            queries: [0.0; HEAD_DIM_MAX * TILE],
+            scores: [[0.0; CHUNK]; TILE],
+            weights: [0.0; CHUNK * TILE],
+            most: [f32::NEG_INFINITY; TILE],
+            total: [0.0; TILE],
+            sums: [[[0.0; ROWS]; TILE]; HEAD_DIM_MAX / ROWS],
+        }
+    }
+
+    /// Forgets the tile before. What may stay in queries and weights belongs to queries that only
+    /// fill up a tile, whose results nobody reads.
+    fn begin(&mut self, head_dim: usize) {
+        self.most.fill(f32::NEG_INFINITY);
+        self.total.fill(0.0);
+        self.sums[..head_dim.div_ceil(ROWS)].fill([[0.0; ROWS]; TILE]);
+    }
+}
+
 impl Work<'_> {
     /// How many parts a span has.
     pub(super) fn parts(&self, span: &Span) -> usize {
@@ -97,26 +124,23 @@ impl Work<'_> {
     }
 
     fn attend(&self, tile: &Tile<'_>, out: &Shared<'_, f32>) {
-        let mut state = State {
-            queries: [0.0; HEAD_DIM_MAX * TILE],
-            scores: [[0.0; CHUNK]; TILE],
-            weights: [0.0; CHUNK * TILE],
-            most: [f32::NEG_INFINITY; TILE],
-            total: [0.0; TILE],
-            sums: [[[0.0; ROWS]; TILE]; HEAD_DIM_MAX / ROWS],
-        };
-        self.take_queries(tile, &mut state);
+        STATE.with_borrow_mut(|state| self.attend_with(tile, state, out));
+    }
+
+    fn attend_with(&self, tile: &Tile<'_>, state: &mut State, out: &Shared<'_, f32>) {
+        state.begin(self.store.shape().head_dim);
+        self.take_queries(tile, state);
         let page_size = self.store.shape().page_size;
         let pages_per_chunk = CHUNK / page_size.next_multiple_of(ROWS);
         let seen = self.seen(tile, 0).start..self.seen(tile, tile.queries - 1).end;
         let pages = seen.start / page_size..seen.end.div_ceil(page_size);
         for first in pages.clone().step_by(pages_per_chunk) {
             let pages = first..pages.end.min(first + pages_per_chunk);
-            self.score(tile, pages.clone(), &mut state);
-            self.weigh(tile, pages.clone(), &mut state);
-            self.add_values(tile, pages, &seen, &mut state);
+            self.score(tile, pages.clone(), state);
+            self.weigh(tile, pages.clone(), state);
+            self.add_values(tile, pages, &seen, state);
         }
-        self.put_results(tile, &state, out);
+        self.put_results(tile, state, out);
     }
 
     /// The positions that a query sees.
@@ -141,9 +165,9 @@ impl Work<'_> {
         let head_dim = self.store.shape().head_dim;
         for query in 0..tile.queries {
             let elements = &self.queries[self.place(tile, query)..][..head_dim];
-            let places = state.queries[query..].iter_mut().step_by(tile.width);
-            for (place, element) in places.zip(elements) {
-                *place = element * self.shape.scale;
+            let columns = state.queries.chunks_exact_mut(tile.width);
+            for (column, element) in columns.zip(elements) {
+                column[query] = element * self.shape.scale;
             }
         }
     }
@@ -198,9 +222,9 @@ impl Work<'_> {
             // All of the chunk may lie before the window: then weights are zero, not exp(-inf + inf).
             let shift = if most == f32::NEG_INFINITY { 0.0 } else { most };
             state.total[query] += kernel::exp_and_sum(self.cpu, scores, shift);
-            let places = state.weights[query..].iter_mut().step_by(tile.width);
-            for (place, weight) in places.zip(scores) {
-                *place = *weight;
+            let columns = state.weights.chunks_exact_mut(tile.width);
+            for (column, weight) in columns.zip(scores) {
+                column[query] = *weight;
             }
         }
     }
