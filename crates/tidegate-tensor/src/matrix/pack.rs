@@ -36,7 +36,8 @@ pub(super) fn pack(pool: &Pool, matrix: &mut Matrix, data: &[u8]) {
         for row in 0..ROWS.min(rows - panel * ROWS) {
             let source = &data[(panel * ROWS + row) * row_bytes..][..row_bytes];
             match format {
-                Format::Float(float) => put_floats(float, source, row, codes),
+                Format::Float(Float::F32) => put_floats::<4>(source, row, codes),
+                Format::Float(Float::F16 | Float::BF16) => put_floats::<2>(source, row, codes),
                 Format::Integer(width, scales) => {
                     let mut panel = Target {
                         width,
@@ -53,12 +54,11 @@ pub(super) fn pack(pool: &Pool, matrix: &mut Matrix, data: &[u8]) {
     });
 }
 
-/// Spreads a row of plain numbers over the columns of its panel.
-fn put_floats(float: Float, source: &[u8], row: usize, codes: &mut [u8]) {
-    let column = float.column_bytes();
-    let size = column / ROWS;
-    for (element, column) in source.chunks_exact(size).zip(codes.chunks_exact_mut(column)) {
-        column[row * size..][..size].copy_from_slice(element);
+/// Spreads a row of plain numbers of `SIZE` bytes over the columns of its panel.
+fn put_floats<const SIZE: usize>(source: &[u8], row: usize, codes: &mut [u8]) {
+    let columns = codes.as_chunks_mut::<SIZE>().0.chunks_exact_mut(ROWS);
+    for (column, element) in columns.zip(source.as_chunks::<SIZE>().0) {
+        column[row] = *element;
     }
 }
 
