@@ -1,6 +1,6 @@
 //! Measures every kernel and sets it beside the limits of the machine:
 //! `cargo run --release -p tidegate-tensor --example roofline -- [--threads N] [--cpu NAME] [--json]
-//! [--cpu-time] [--only TEXT]`. `--cpu-time` counts the time that the process had a core instead of the
+//! [--cpu-time] [--only TEXT] [--seconds N]`. `--cpu-time` counts the time that the process had a core instead of the
 //! time that passed, which is fair on a busy machine and only makes sense with one thread.
 
 #![expect(clippy::print_stdout, reason = "a program that prints a table")]
@@ -61,6 +61,8 @@ struct Bench {
     clock: Box<dyn Clock>,
     /// Only kernels with this in their name.
     only: String,
+    /// How long each kernel is tried; the best try counts.
+    seconds: f64,
     pool: Pool,
     limits: Limits,
     rows: Vec<Row>,
@@ -69,7 +71,7 @@ struct Bench {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut threads = 1;
     let mut cpu = Cpu::detect();
-    let (mut json, mut cpu_time, mut only) = (false, false, String::new());
+    let (mut json, mut cpu_time, mut only, mut seconds) = (false, false, String::new(), 0.5);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
@@ -80,6 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
             "--json" => json = true,
             "--cpu-time" => cpu_time = true,
+            "--seconds" => seconds = arguments.next().ok_or("`--seconds` wants a number")?.parse()?,
             "--only" => only = arguments.next().ok_or("`--only` wants a text")?,
             other => return Err(format!("`{other}` is not known").into()),
         }
@@ -98,6 +101,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut bench = Bench {
         clock,
         only,
+        seconds,
         pool,
         limits,
         rows: Vec::new(),
@@ -111,6 +115,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for tokens in [2, 4, 8, 16] {
             bench.products(dtype, 5632, 2048, tokens, 16)?;
         }
+        bench.products(dtype, 2048, 2048, 96, 1)?;
     }
     for dtype in DType::all() {
         bench.products(dtype, 2048, 2048, 512, 1)?;
@@ -296,12 +301,12 @@ impl Bench {
         });
     }
 
-    /// The least seconds that `work` took, over half a second of tries.
+    /// The least seconds that `work` took.
     fn best(&self, mut work: impl FnMut(&Pool)) -> f64 {
         let begin = self.clock.monotonic();
         let mut best = f64::INFINITY;
         let mut tries = 0;
-        while tries < 5 || self.clock.monotonic() - begin < Duration::from_millis(500) {
+        while tries < 5 || (self.clock.monotonic() - begin).as_secs_f64() < self.seconds {
             let start = self.clock.monotonic();
             work(&self.pool);
             best = best.min((self.clock.monotonic() - start).as_secs_f64());

@@ -45,3 +45,19 @@ impl<T> fmt::Debug for Buffer<T> {
         write!(f, "Buffer({} elements)", self.len)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_zero_and_start_on_a_cache_line() {
+        for len in [0, 1, 15, 16, 17, 1000] {
+            let mut buffer = Buffer::<u32>::zeroed(len);
+            assert_eq!(buffer.as_slice(), vec![0; len]);
+            assert!(buffer.as_slice().as_ptr().addr().is_multiple_of(64));
+            buffer.as_mut_slice().fill(7);
+            assert_eq!(buffer.as_slice(), vec![7; len]);
+        }
+    }
+}

@@ -9,13 +9,16 @@
     reason = "numeric code: the casts are the rounding that the formats define"
 )]
 
+/// Attention over keys and values that lie in pages.
 pub mod attention;
+/// Zeroed memory on cache-line borders.
 mod buffer;
 /// Which instruction set computes.
 pub mod cpu;
 /// From the blocks of a file to plain numbers.
 pub mod dequant;
 mod error;
+/// The inner loops, a folder for each instruction set; the one place with instructions in it.
 mod kernel;
 /// How fast this machine reads and multiplies.
 pub mod machine;
@@ -25,6 +28,7 @@ pub mod matmul;
 pub mod matrix;
 /// The small operations between matrices.
 pub mod ops;
+/// The order of weights and activations in memory: read this first.
 mod panel;
 /// The threads.
 pub mod pool;

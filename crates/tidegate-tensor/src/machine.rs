@@ -61,3 +61,26 @@ fn best(clock: &dyn Clock, work: impl Fn() -> usize) -> f64 {
     });
     rates.fold(0.0, f64::max)
 }
+
+#[cfg(test)]
+mod tests {
+    use tidegate_base::SystemClock;
+
+    use super::*;
+    use crate::cpu::Cpu;
+
+    #[test]
+    fn every_instruction_set_has_its_limits() {
+        for cpu in Cpu::available() {
+            let pool = Pool::new(1, cpu);
+            assert!(int8_peak(&pool, &SystemClock::new()) > 0.0);
+            assert!(f32_peak(&pool, &SystemClock::new()) > 0.0);
+        }
+    }
+
+    #[test]
+    fn memory_is_read_at_some_speed() {
+        let pool = Pool::new(1, Cpu::detect());
+        assert!(bandwidth(&pool, &SystemClock::new()) > 0.0);
+    }
+}
