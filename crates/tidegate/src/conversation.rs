@@ -21,9 +21,10 @@ pub(crate) struct Generation {
     /// The most tokens of an answer [default: the rest of the context].
     #[arg(long, value_name = "N")]
     max_tokens: Option<usize>,
-    /// 0 always takes the most likely token; higher is more varied [default: 1].
+    /// 0 always takes the most likely token; higher is more varied [default: 0.7; the server's own
+    /// choice with --url].
     #[arg(long, value_name = "T")]
-    temperature: Option<f32>,
+    pub(crate) temperature: Option<f32>,
     /// Keep the smallest set of tokens that reaches this probability [default: 1].
     #[arg(long, value_name = "P")]
     top_p: Option<f32>,

@@ -47,6 +47,14 @@ pub(crate) struct Answerer {
     pub(crate) compute: Compute,
 }
 
+impl Answerer {
+    /// The temperature where nobody says: a server has its own choice; small models in a terminal do
+    /// better below 1.
+    pub(crate) fn temperature(&self) -> Option<f32> {
+        self.url.is_none().then_some(0.7)
+    }
+}
+
 /// The engine that `chat` and `run` talk with.
 pub(crate) fn answerer(
     answerer: &Answerer,

@@ -34,7 +34,8 @@ const HELP: &str = "\
 /exit         end, as Ctrl-D does
 A line that ends with \\ goes on in the next one. Ctrl-C stops an answer.";
 
-pub(crate) fn run(args: Args, context: &Context) -> Outcome {
+pub(crate) fn run(mut args: Args, context: &Context) -> Outcome {
+    args.generation.temperature = args.generation.temperature.or(args.answerer.temperature());
     let settings = context.settings(args.answerer.compute.entries())?;
     let engine = wiring::answerer(&args.answerer, &settings, &context.environment)?;
     if !engine.card().chat {

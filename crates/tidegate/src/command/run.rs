@@ -32,7 +32,8 @@ pub(crate) struct Args {
     stats: bool,
 }
 
-pub(crate) fn run(args: Args, context: &Context) -> Outcome {
+pub(crate) fn run(mut args: Args, context: &Context) -> Outcome {
+    args.generation.temperature = args.generation.temperature.or(args.answerer.temperature());
     let prompt = prompt(&args.prompt)?;
     let settings = context.settings(args.answerer.compute.entries())?;
     let engine = wiring::answerer(&args.answerer, &settings, &context.environment)?;

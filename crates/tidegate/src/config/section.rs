@@ -16,6 +16,7 @@ use super::Settings;
 use super::entry::{self, Entry};
 use super::mistake::{Mistake, Origin, reworded, unknown};
 use crate::environment::{self, Environment};
+use crate::machine;
 
 /// What models compute with in this process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -253,6 +254,10 @@ pub(crate) fn validate(settings: &Settings) -> Vec<Mistake> {
                 format!("is {value}, expected a number from {least} to {most}"),
             );
         }
+    }
+    if let Err(failure) = machine::cpu(compute.cpu.as_deref()) {
+        let expected = failure.hint.unwrap_or_default();
+        wrong("compute.cpu", format!("{}, {expected}", failure.message));
     }
     if compute.kv_memory.is_some_and(|memory| memory < ByteSize::mib(1)) {
         wrong("compute.kv_memory", "expected at least 1 MiB".to_owned());

@@ -1,10 +1,12 @@
 //! `tidegate run` and `tidegate chat`, in this process and against a server, through pipes.
 
-use std::process::Stdio;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use crate::program::{Home, Ran, Serving, finish};
+use crate::server::{Reply, Server};
 
 const SHORT: [&str; 4] = ["--max-tokens", "6", "--temperature", "0"];
 
@@ -106,4 +108,39 @@ fn a_server_that_is_not_there_is_named() {
     );
     let ran = run(&home, &["--url", "127.0.0.1:9", "hi"], "");
     assert_eq!(ran.code, Some(64), "{ran:?}");
+}
+
+/// The server says one word and then nothing: only Ctrl-C ends that answer.
+#[test]
+fn ctrl_c_stops_the_answer_and_not_the_program() {
+    let event = b"data: {\"choices\":[{\"delta\":{\"content\":\"word\"}}]}\n\n";
+    let server = Server::start(move |request, _| match request.path.as_str() {
+        "/v1/models" => Reply::json(&serde_json::json!({"data": [{"id": "x"}]})),
+        _ => Reply::new(200)
+            .body(&[event.to_vec(), vec![b' '; 9]].concat())
+            .silent_after(event.len()),
+    });
+    let home = Home::new();
+    let mut command = home.command(&["chat", "--url", &server.url("")]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut stdout = child.stdout.take().unwrap();
+    stdin.write_all(b"hi\n").unwrap();
+    let mut word = [0; 4];
+    stdout.read_exact(&mut word).unwrap();
+    let pid = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-s", "INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let mut line = [0; 1];
+    stdout.read_exact(&mut line).unwrap();
+    stdin.write_all(b"/help\n/exit\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{err}");
+    assert!(err.contains("(stopped)\n/system TEXT"), "{err}");
 }

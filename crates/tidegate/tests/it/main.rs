@@ -18,5 +18,4 @@ mod program;
 mod serve;
 #[cfg(test)]
 #[path = "../../../tidegate-registry/tests/it/server.rs"]
-#[expect(dead_code, reason = "shared with the registry, which uses more of it")]
 mod server;
