@@ -1,7 +1,7 @@
 """Runs an exported GGUF with plain torch: an independent check of the file, and a prompt to chat with.
 
-    python models/decode.py models/tide-5m-q8_0.gguf                  # chat in the terminal
-    python models/decode.py models/tide-5m-q8_0.gguf "Hello!"         # one answer
+python models/decode.py models/tide-5m-q8_0.gguf                  # chat in the terminal
+python models/decode.py models/tide-5m-q8_0.gguf "Hello!"         # one answer
 """
 
 import sys
@@ -18,9 +18,15 @@ from render import tojson
 from tokenizer import SPLIT
 
 NAMES = {
-    "attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj",
-    "ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
-    "attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+    "attn_norm": "input_layernorm",
+    "ffn_norm": "post_attention_layernorm",
 }
 
 
@@ -31,10 +37,15 @@ class Tide:
         reader = gguf.GGUFReader(path)
         value = {name: field.contents() for name, field in reader.fields.items()}
         self.shape = Shape(
-            vocab=value["llama.vocab_size"], hidden=value["llama.embedding_length"], layers=value["llama.block_count"],
-            heads=value["llama.attention.head_count"], kv_heads=value["llama.attention.head_count_kv"],
-            head_dim=value["llama.rope.dimension_count"], ffn=value["llama.feed_forward_length"],
-            context=value["llama.context_length"], rope_theta=value["llama.rope.freq_base"],
+            vocab=value["llama.vocab_size"],
+            hidden=value["llama.embedding_length"],
+            layers=value["llama.block_count"],
+            heads=value["llama.attention.head_count"],
+            kv_heads=value["llama.attention.head_count_kv"],
+            head_dim=value["llama.rope.dimension_count"],
+            ffn=value["llama.feed_forward_length"],
+            context=value["llama.context_length"],
+            rope_theta=value["llama.rope.freq_base"],
             norm_eps=value["llama.attention.layer_norm_rms_epsilon"],
         )
         self.model = Llama(self.shape).eval()
@@ -64,7 +75,9 @@ class Tide:
         merges = [tuple(merge.split(" ")) for merge in value["tokenizer.ggml.merges"]]
         tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, merges))
         split = pre_tokenizers.Split(Regex(SPLIT), behavior="isolated")
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        )
         tokenizer.decoder = decoders.ByteLevel()
         special = [t for t, kind in zip(tokens, kinds) if kind in (gguf.TokenType.CONTROL, gguf.TokenType.USER_DEFINED)]
         tokenizer.add_special_tokens([AddedToken(t, normalized=False) for t in special])

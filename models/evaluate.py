@@ -1,6 +1,6 @@
 """Measures an exported GGUF on generated prompts that training never saw, by greedy decoding.
 
-    python models/evaluate.py models/tide-5m-q8_0.gguf --count 200
+python models/evaluate.py models/tide-5m-q8_0.gguf --count 200
 """
 
 import argparse
@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 
-from data import facts, jsons, mix, talk, tools
+from data import facts, jsons, mix, stock, talk, tools
 from data import words as w
-from data.grammar import ask, invented, user
+from data.grammar import invented, user
 from decode import Tide
 
 SEED = 990_001  # training draws its conversations from seed 1, the tokenizer from seed 7
@@ -35,7 +35,7 @@ def remembers_name(rng, tide):
     state = {}
     messages = talk.give_name(rng, state)
     for _ in range(rng.randint(0, 3)):
-        messages += rng.choice([facts.capital, facts.opposite, talk.mood, talk.stock, facts.name_some])(rng, state)
+        messages += rng.choice([facts.capital, facts.opposite, talk.mood, stock.stock, facts.name_some])(rng, state)
     messages += talk.recall_name(rng, state)
     prompt, answer = up_to_last_answer(messages)
     return state["name"] in tide.answer(prompt)
@@ -62,7 +62,11 @@ def weather(rng, tide, new_city):
     unit = rng.choice(spec[3]) if spec[3] and rng.random() < 0.5 else None
     arguments = {spec[2]: city} | ({"unit": unit} if unit else {})
     call = parsed_call(tide.answer([user(tools.question(rng, city, unit, None))], listed))
-    return call is not None and call["name"] == spec[1] and {k: v for k, v in call["arguments"].items() if k not in ("day", "date")} == arguments
+    return (
+        call is not None
+        and call["name"] == spec[1]
+        and {k: v for k, v in call["arguments"].items() if k not in ("day", "date")} == arguments
+    )
 
 
 def calls_weather(rng, tide):
@@ -78,7 +82,11 @@ def tells_result(rng, tide):
     spec, listed = tools.tools_for(rng)
     city = rng.choice(w.CITIES)
     text, sky, degrees = tools.result(rng, spec[2], city, None)
-    messages = [user(f"What is the weather in {city}?"), tools.call(spec[1], {spec[2]: city}), {"role": "tool", "content": text}]
+    messages = [
+        user(f"What is the weather in {city}?"),
+        tools.call(spec[1], {spec[2]: city}),
+        {"role": "tool", "content": text},
+    ]
     said = tide.answer(messages, listed)
     return city in said and str(degrees) in said and (sky or "") in said
 

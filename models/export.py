@@ -1,6 +1,6 @@
 """Writes a checkpoint as GGUF: weights Q8_0, norms F32, tokenizer and chat template inside.
 
-    python models/export.py models/build models/tide-4m-q8_0.gguf
+python models/export.py models/build models/tide-4m-q8_0.gguf
 """
 
 import json
@@ -44,7 +44,9 @@ def add_header(out: gguf.GGUFWriter, shape: dict) -> None:
 def add_tokenizer(out: gguf.GGUFWriter, tokenizer: dict) -> None:
     vocab = tokenizer["model"]["vocab"]
     tokens = sorted(vocab, key=vocab.get)
-    kinds = {text: gguf.TokenType.CONTROL for text in SPECIALS[:3]} | {text: gguf.TokenType.USER_DEFINED for text in SPECIALS[3:]}
+    kinds = {text: gguf.TokenType.CONTROL for text in SPECIALS[:3]} | {
+        text: gguf.TokenType.USER_DEFINED for text in SPECIALS[3:]
+    }
     merges = tokenizer["model"]["merges"]
     out.add_tokenizer_model("gpt2")
     out.add_tokenizer_pre("qwen2")

@@ -45,7 +45,11 @@ def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
     batch, heads, length, size = q.shape
     total = k.shape[2]
     hidden = torch.ones(length, total, dtype=torch.bool).triu(total - length + 1)
-    mask = torch.zeros(length, total, dtype=q.dtype).masked_fill(hidden, float("-inf")).expand(batch * heads, length, total)
+    mask = (
+        torch.zeros(length, total, dtype=q.dtype)
+        .masked_fill(hidden, float("-inf"))
+        .expand(batch * heads, length, total)
+    )
     q, k, v = (x.reshape(batch * heads, -1, size) for x in (q, k, v))
     scores = torch.baddbmm(mask, q, k.transpose(1, 2), alpha=size**-0.5)
     return torch.bmm(scores.softmax(-1), v).view(batch, heads, length, size)

@@ -1,6 +1,6 @@
 """Trains the byte-level BPE tokenizer on generated conversations and writes `tokenizer.json`.
 
-    python models/tokenizer.py models/build/tokenizer.json
+python models/tokenizer.py models/build/tokenizer.json
 """
 
 import sys
@@ -13,7 +13,9 @@ from render import SPECIALS, VARIANTS, render
 
 VOCAB = 2560
 # The split of Qwen2: words with their space, single digits, runs of punctuation.
-SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+SPLIT = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
 
 
 def train(conversations: int = 30_000, seed: int = 7) -> Tokenizer:
@@ -26,7 +28,10 @@ def train(conversations: int = 30_000, seed: int = 7) -> Tokenizer:
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCAB, special_tokens=SPECIALS, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+        vocab_size=VOCAB,
+        special_tokens=SPECIALS,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
     )
     texts = (render(conversation(seed, i), template=VARIANTS[i % len(VARIANTS)]) for i in range(conversations))
     tokenizer.train_from_iterator(texts, trainer)

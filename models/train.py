@@ -45,7 +45,9 @@ def batches(tokenizer, seed, first, tokens, context):
     """Endless batches of like-long conversations, padded; yields the index to go on from, too."""
     rng = random.Random(first)
     while True:
-        pool = sorted((encode(tokenizer, seed, i, context) for i in range(first, first + POOL)), key=lambda x: len(x[0]))
+        pool = sorted(
+            (encode(tokenizer, seed, i, context) for i in range(first, first + POOL)), key=lambda x: len(x[0])
+        )
         first += POOL
         groups, group = [], []
         for item in pool:
@@ -116,13 +118,18 @@ def main():
     print(json.dumps({"parameters": sum(p.numel() for p in model.parameters()), **shape.as_dict()}), flush=True)
 
     def save():
-        state = {"model": model.state_dict(), "tuners": [t.state_dict() for t in tuners], "done": done, "shape": shape.as_dict()}
+        state = {
+            "model": model.state_dict(),
+            "tuners": [t.state_dict() for t in tuners],
+            "done": done,
+            "shape": shape.as_dict(),
+        }
         torch.save(state, path.with_suffix(".new"))
         path.with_suffix(".new").rename(path)
 
     begun, saved_at, spoken, smooth = time.time() - done["seconds"], time.time(), time.time(), None
-    for ids, weights, done["next"] in batches(tokenizer, args.seed, done["next"], args.tokens, shape.context):
-        done["seconds"] = time.time() - begun
+    for ids, weights, following in batches(tokenizer, args.seed, done["next"], args.tokens, shape.context):
+        done["seconds"], done["next"] = time.time() - begun, following
         progress = done["seconds"] / (args.minutes * 60)
         if progress >= 1:
             break
@@ -141,7 +148,10 @@ def main():
         if time.time() - spoken > 15:
             spoken = time.time()
             speed = done["tokens"] / done["seconds"]
-            print(f"step {done['step']} tokens {done['tokens']} minutes {done['seconds'] / 60:.1f} loss {smooth:.4f} tok/s {speed:.0f}", flush=True)
+            print(
+                f"step {done['step']} tokens {done['tokens']} minutes {done['seconds'] / 60:.1f} loss {smooth:.4f} tok/s {speed:.0f}",
+                flush=True,
+            )
         if time.time() - saved_at > args.save_minutes * 60:
             saved_at = time.time()
             save()

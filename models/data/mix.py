@@ -2,21 +2,63 @@
 
 import random
 
-from . import facts, jsons, stories, talk, tools
+from . import facts, jsons, memory, stock, stories, talk, tools
 from .grammar import ask, say
 
 TOPICS = [
-    (talk.greet, 8), (talk.give_name, 7), (talk.recall_name, 7), (talk.own_name, 4), (talk.stock, 14), (talk.echo, 2), (talk.mood, 4), (talk.like, 7),
-    (talk.recall_like, 4), (talk.about_me, 7), (talk.recall_me, 6), (talk.unknown, 7), (talk.goodbye, 3), (tools.no_tool, 3),
-    (talk.statement, 5), (talk.opinion, 3), (talk.ability, 3), (talk.reply, 5),
-    (facts.capital, 8), (facts.opposite, 4), (facts.colour, 3), (facts.animal, 4), (facts.sums, 7), (facts.count, 3), (facts.calendar, 5), (facts.name_some, 7),
-    (facts.letters, 1), (facts.reword, 2), (facts.compare, 2), (facts.category, 2), (stories.story, 9), (stories.sentence, 3),
+    (talk.greet, 8),
+    (talk.give_name, 7),
+    (talk.recall_name, 7),
+    (talk.own_name, 4),
+    (stock.stock, 14),
+    (talk.echo, 2),
+    (talk.mood, 4),
+    (memory.like, 7),
+    (memory.recall_like, 4),
+    (memory.about_me, 7),
+    (memory.recall_me, 6),
+    (talk.unknown, 7),
+    (talk.goodbye, 3),
+    (tools.no_tool, 3),
+    (memory.statement, 5),
+    (talk.opinion, 3),
+    (talk.ability, 3),
+    (talk.reply, 5),
+    (facts.capital, 8),
+    (facts.opposite, 4),
+    (facts.colour, 3),
+    (facts.animal, 4),
+    (facts.sums, 7),
+    (facts.count, 3),
+    (facts.calendar, 5),
+    (facts.name_some, 7),
+    (facts.letters, 1),
+    (facts.reword, 2),
+    (facts.compare, 2),
+    (facts.category, 2),
+    (stories.story, 9),
+    (stories.sentence, 3),
 ]
 PLAIN = [(f, n) for f, n in TOPICS if f is not tools.no_tool]
-JSON = [(jsons.plain, 5), (jsons.bare, 3), (jsons.extract, 6), (jsons.with_schema, 6), (jsons.array, 2), (jsons.forced, 4)]
+JSON = [
+    (jsons.plain, 5),
+    (jsons.bare, 3),
+    (jsons.extract, 6),
+    (jsons.with_schema, 6),
+    (jsons.array, 2),
+    (jsons.forced, 4),
+]
 SYSTEMS = [
-    "You are a helpful assistant.", "You are Tide, a helpful assistant.", "You are a helpful assistant. Answer in one sentence.", "You are a friendly assistant.",
-    "Be brief.", "Be kind and brief.", "Answer in plain English.", "You are a helpful AI assistant that can use tools.", "You are a small model.", "Help the user.",
+    "You are a helpful assistant.",
+    "You are Tide, a helpful assistant.",
+    "You are a helpful assistant. Answer in one sentence.",
+    "You are a friendly assistant.",
+    "Be brief.",
+    "Be kind and brief.",
+    "Answer in plain English.",
+    "You are a helpful AI assistant that can use tools.",
+    "You are a small model.",
+    "Help the user.",
 ]
 
 
@@ -38,8 +80,16 @@ def persona(rng, state):
     q = ask(rng, "(What is your name|What's your name|Who are you|What are you called)?")
     user_name = talk.some_name(rng)
     if rng.random() < 0.4:
-        return [{"role": "system", "content": f"The user is called {user_name}."}, {"role": "user", "content": ask(rng, "(What is my name|Who am I|Do you know my name)?")}, {"role": "assistant", "content": f"Your name is {user_name}."}]
-    return [{"role": "system", "content": system}, {"role": "user", "content": q}, {"role": "assistant", "content": f"My name is {name}."}]
+        return [
+            {"role": "system", "content": f"The user is called {user_name}."},
+            {"role": "user", "content": ask(rng, "(What is my name|Who am I|Do you know my name)?")},
+            {"role": "assistant", "content": f"Your name is {user_name}."},
+        ]
+    return [
+        {"role": "system", "content": system},
+        {"role": "user", "content": q},
+        {"role": "assistant", "content": f"My name is {name}."},
+    ]
 
 
 def chat(rng, state):

@@ -2,24 +2,44 @@
 
 import json
 
-from . import facts, talk
 from . import words as w
 from .grammar import ask, expand, invented, say, tide, user
 
-NAMES = ["get_weather"] * 8 + ["get_current_weather"] * 4 + """weather lookup_forecast getWeather weather_lookup get_forecast current_weather
+NAMES = (
+    ["get_weather"] * 8
+    + ["get_current_weather"] * 4
+    + """weather lookup_forecast getWeather weather_lookup get_forecast current_weather
 fetch_weather weather_report find_weather city_weather forecast check_weather weather_api get_temperature""".split()
+)
 PLACES = ["city"] * 5 + ["location"] * 5 + ["place", "town", "city_name", "where", "q", "address"]
 ABOUT = """(Get|Look up|Return|Find|Fetch|Gives|Returns|Tells) (the |)(current |today's |)(weather|temperature|forecast|weather conditions) (for|in|at) (a|the|a given|the given) (city|place|location|town)(.|)"""
 ABOUT_PLACE = """(The |)(name of the city|city name|name of the place|city|location|place|city to look up|town|city and country, e.g. Paris, France|city and state, e.g. San Francisco, CA|City and country e.g. Bogotá, Colombia|City, e.g. Oslo)(.|)"""
 UNITS = [["celsius", "fahrenheit"]] * 4 + [["c", "f"], ["metric", "imperial"], ["C", "F"]]
-SKIES = ["sunny", "cloudy", "rainy", "windy", "snowy", "foggy", "clear", "partly cloudy", "stormy", "light rain", "overcast"]
+SKIES = [
+    "sunny",
+    "cloudy",
+    "rainy",
+    "windy",
+    "snowy",
+    "foggy",
+    "clear",
+    "partly cloudy",
+    "stormy",
+    "light rain",
+    "overcast",
+]
 WHEN = ["today", "tomorrow"]
 
 OTHERS = {
-    "get_time": ("Get the current time in a time zone or city.", "timezone"), "search_web": ("Search the web.", "query"),
-    "send_email": ("Send an email to a person.", "to"), "get_stock_price": ("Get the price of a stock.", "symbol"),
-    "translate": ("Translate a text.", "text"), "play_music": ("Play a song.", "title"), "set_alarm": ("Set an alarm.", "time"),
-    "calculator": ("Calculate an expression.", "expression"), "get_news": ("Get the latest news about a topic.", "topic"),
+    "get_time": ("Get the current time in a time zone or city.", "timezone"),
+    "search_web": ("Search the web.", "query"),
+    "send_email": ("Send an email to a person.", "to"),
+    "get_stock_price": ("Get the price of a stock.", "symbol"),
+    "translate": ("Translate a text.", "text"),
+    "play_music": ("Play a song.", "title"),
+    "set_alarm": ("Set an alarm.", "time"),
+    "calculator": ("Calculate an expression.", "expression"),
+    "get_news": ("Get the latest news about a topic.", "topic"),
 }
 
 
@@ -71,7 +91,11 @@ def other_tool(rng, name=None):
 
 
 def call(name, arguments):
-    return {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": name, "arguments": arguments}}]}
+    return {
+        "role": "assistant",
+        "content": "",
+        "tool_calls": [{"type": "function", "function": {"name": name, "arguments": arguments}}],
+    }
 
 
 def result(rng, place, city, unit):
@@ -81,7 +105,10 @@ def result(rng, place, city, unit):
     style = rng.random()
     if style < 0.12:
         return f"{sky}, {degrees} degrees", sky, degrees
-    keys = {place if rng.random() < 0.7 else "city": city, rng.choice(["temperature", "temp", "temperature_c" if c == "celsius" else "temperature", "degrees"]): degrees}
+    keys = {
+        place if rng.random() < 0.7 else "city": city,
+        rng.choice(["temperature", "temp", "temperature_c" if c == "celsius" else "temperature", "degrees"]): degrees,
+    }
     if rng.random() < 0.85:
         keys[rng.choice(["condition", "conditions", "sky", "weather", "description", "summary"])] = sky
     else:
@@ -99,15 +126,24 @@ def result(rng, place, city, unit):
 def question(rng, city, unit, when):
     at = ""
     if unit:
-        word = {"c": "Celsius", "f": "Fahrenheit", "metric": "metric units", "imperial": "imperial units"}.get(unit.lower(), unit)
+        word = {"c": "Celsius", "f": "Fahrenheit", "metric": "metric units", "imperial": "imperial units"}.get(
+            unit.lower(), unit
+        )
         at = f" in {word}"
     day = f" {when}" if when else ""
     now = "( right now| today| now| at the moment||||)" if not when else ""
-    return ask(rng, f"(What is|What's|How is|How's|Tell me|Can you tell me|Show me|Check|Get|Look up|Please check|I need|Do you know) the (weather|weather like|weather|forecast|current weather|weather) in $c{now}{day}{at}?",
-               f"(How warm|How cold|How hot) (is it|will it be) in $c{now}{day}{at}?", f"(Weather in $c|Weather for $c|$c weather|Forecast for $c|weather $c){day}{at}(?|.|, please.||)",
-               f"(Is it|Will it be) (raining|sunny|cold|warm|windy|snowing) in $c{now}{day}{at}?", f"(What is|What's) the temperature in $c{now}{day}{at}?",
-               f"(I am going to|I am travelling to|I'm flying to|We are visiting) $c{day or ' today'}. (What is the weather like|How is the weather|Do I need an umbrella|Do I need a coat)( there|){at}?",
-               f"(Do I need|Should I take|Should I bring) (an umbrella|a coat|a jacket) in $c{now}{day}?", f"(Call|Use) the (weather tool|weather function|tool) for $c{day}{at}.", c=city)
+    return ask(
+        rng,
+        f"(What is|What's|How is|How's|Tell me|Can you tell me|Show me|Check|Get|Look up|Please check|I need|Do you know) the (weather|weather like|weather|forecast|current weather|weather) in $c{now}{day}{at}?",
+        f"(How warm|How cold|How hot) (is it|will it be) in $c{now}{day}{at}?",
+        f"(Weather in $c|Weather for $c|$c weather|Forecast for $c|weather $c){day}{at}(?|.|, please.||)",
+        f"(Is it|Will it be) (raining|sunny|cold|warm|windy|snowing) in $c{now}{day}{at}?",
+        f"(What is|What's) the temperature in $c{now}{day}{at}?",
+        f"(I am going to|I am travelling to|I'm flying to|We are visiting) $c{day or ' today'}. (What is the weather like|How is the weather|Do I need an umbrella|Do I need a coat)( there|){at}?",
+        f"(Do I need|Should I take|Should I bring) (an umbrella|a coat|a jacket) in $c{now}{day}?",
+        f"(Call|Use) the (weather tool|weather function|tool) for $c{day}{at}.",
+        c=city,
+    )
 
 
 def some_city(rng):
@@ -143,9 +179,32 @@ def ask_weather(rng, s, tool, name, place, units, when, known=None):
     short = city.split(",")[0]
     out.append({"role": "tool", "content": text})
     if sky:
-        out.append(tide(say(rng, "It is $s in $c and the temperature is $t degrees$u.", "The weather in $c is $s, with $t degrees$u.", c=short, s=sky, t=degrees, u=scale)))
+        out.append(
+            tide(
+                say(
+                    rng,
+                    "It is $s in $c and the temperature is $t degrees$u.",
+                    "The weather in $c is $s, with $t degrees$u.",
+                    c=short,
+                    s=sky,
+                    t=degrees,
+                    u=scale,
+                )
+            )
+        )
     else:
-        out.append(tide(say(rng, "The temperature in $c is $t degrees$u.", "It is $t degrees$u in $c.", c=short, t=degrees, u=scale)))
+        out.append(
+            tide(
+                say(
+                    rng,
+                    "The temperature in $c is $t degrees$u.",
+                    "It is $t degrees$u in $c.",
+                    c=short,
+                    t=degrees,
+                    u=scale,
+                )
+            )
+        )
     return out, city
 
 
@@ -189,17 +248,33 @@ def unrelated(rng, s, plain):
 def wrong_tool(rng, s, plain):
     """The weather is asked for and only other tools are there; or another tool is the right one."""
     name = rng.choice([n for n in OTHERS])
-    tools = [other_tool(rng, n) for n in {name, rng.choice(list(OTHERS))}]
+    tools = [other_tool(rng, n) for n in dict.fromkeys([name, rng.choice(list(OTHERS))])]
     city, typed = some_city(rng)
     if rng.random() < 0.4:
-        return [user(question(rng, typed, None, None)), tide(say(rng, "I (cannot|can't) look up the weather with the tools I have(, sorry|)."))], tools
+        return [
+            user(question(rng, typed, None, None)),
+            tide(say(rng, "I (cannot|can't) look up the weather with the tools I have(, sorry|).")),
+        ], tools
     if rng.random() < 0.5:
         spec, tools = tools_for(rng)
         tools = [t for t in tools if t["function"]["name"] != "get_time"] + [other_tool(rng, "get_time")]
-        return [user(ask(rng, "(What time is it|What's the time|Tell me the time|What is the local time|Current time) in $c?", c=typed)), call("get_time", {"timezone": city})], tools
+        return [
+            user(
+                ask(
+                    rng,
+                    "(What time is it|What's the time|Tell me the time|What is the local time|Current time) in $c?",
+                    c=typed,
+                )
+            ),
+            call("get_time", {"timezone": city}),
+        ], tools
     word = rng.choice([invented(rng, False), rng.choice(w.FOODS), rng.choice(w.HOBBIES), rng.choice(list(w.ANIMALS))])
-    asks = {"search_web": "(Search the web for|Search for|Look up|Google) $x.", "play_music": "(Play|Please play|Play the song) $x.", "get_news": "(What is the news about|Get the news about|News about|Latest news on) $x?",
-            "get_stock_price": "(What is the stock price of|Price of the stock|Get the stock price of) $x?"}
+    asks = {
+        "search_web": "(Search the web for|Search for|Look up|Google) $x.",
+        "play_music": "(Play|Please play|Play the song) $x.",
+        "get_news": "(What is the news about|Get the news about|News about|Latest news on) $x?",
+        "get_stock_price": "(What is the stock price of|Price of the stock|Get the stock price of) $x?",
+    }
     name = rng.choice(list(asks))
     key = OTHERS[name][1]
     tools = [other_tool(rng, name)] + [t for t in tools if t["function"]["name"] != name]
@@ -212,4 +287,13 @@ def wrong_tool(rng, s, plain):
 def no_tool(rng, s):
     """The weather is asked for and there is no tool at all."""
     city, typed = some_city(rng)
-    return [user(question(rng, typed, None, None)), tide(say(rng, "I (cannot|can't) look up the weather( in $c||), because I have no tool for it.", c=city.split(",")[0]))]
+    return [
+        user(question(rng, typed, None, None)),
+        tide(
+            say(
+                rng,
+                "I (cannot|can't) look up the weather( in $c||), because I have no tool for it.",
+                c=city.split(",")[0],
+            )
+        ),
+    ]

@@ -53,7 +53,9 @@ COLOUR_OF = dict(
 a tomato:red|blood:red|a strawberry:red|a carrot:orange|an orange:orange|the sun:yellow|chocolate:brown|a crow:black
 a frog:green|a flamingo:pink|a pumpkin:orange|a leaf:green|gold:yellow|a polar bear:white|salt:white|wood:brown|a cherry:red
 an elephant:grey|a swan:white|the night:black|ice:white|a plum:purple|broccoli:green|a fire truck:red|coffee:brown|rice:white
-a cucumber:green|a rose:red|butter:yellow|a cloud:white|a pea:green|a pig:pink|a fox:red and brown""".replace("\n", "|").split("|")
+a cucumber:green|a rose:red|butter:yellow|a cloud:white|a pea:green|a pig:pink|a fox:red and brown""".replace(
+        "\n", "|"
+    ).split("|")
 )
 
 OPPOSITES = dict(
@@ -62,8 +64,9 @@ OPPOSITES = dict(
 high:low|loud:quiet|wet:dry|hard:soft|early:late|rich:poor|strong:weak|good:bad|black:white|yes:no|in:out|near:far|long:short
 clean:dirty|heavy:light|thick:thin|wide:narrow|sweet:sour|true:false|begin:end|love:hate|win:lose|buy:sell|push:pull
 first:last|always:never|alive:dead|brave:afraid|easy:difficult|warm:cool|tall:short|above:below|inside:outside|new:old
-safe:dangerous|cheap:expensive|deep:shallow|asleep:awake|summer:winter|friend:enemy|start:stop|give:take|smooth:rough"""
-    .replace("\n", "|").split("|")
+safe:dangerous|cheap:expensive|deep:shallow|asleep:awake|summer:winter|friend:enemy|start:stop|give:take|smooth:rough""".replace(
+        "\n", "|"
+    ).split("|")
 )
 
 # animal: what it says or does, in one sentence
@@ -82,18 +85,26 @@ crab:Crabs walk sideways|turtle:Turtles carry their shell and can live very long
 bee:Bees make honey|butterfly:Butterflies begin as caterpillars|ant:Ants are small but can carry heavy things|spider:Spiders have eight legs
 bat:Bats fly at night and find their way by sound|hedgehog:Hedgehogs roll up into a ball of spikes|squirrel:Squirrels hide nuts for the winter
 camel:Camels can live for days without water|kangaroo:Kangaroos carry their young in a pouch|seal:Seals swim well and rest on the shore
-deer:Deer live in forests and some have antlers|crow:Crows are very clever birds|snail:Snails carry a house and are very slow""".replace("\n", "|").split("|")
+deer:Deer live in forests and some have antlers|crow:Crows are very clever birds|snail:Snails carry a house and are very slow""".replace(
+        "\n", "|"
+    ).split("|")
 )
 
 FRUITS = "apples bananas oranges pears grapes cherries strawberries lemons plums peaches mangoes melons kiwis figs blueberries".split()
-VEGETABLES = "carrots potatoes onions peas beans tomatoes spinach broccoli cabbage peppers leeks cucumbers beetroot".split()
+VEGETABLES = (
+    "carrots potatoes onions peas beans tomatoes spinach broccoli cabbage peppers leeks cucumbers beetroot".split()
+)
 FOODS = """pizza|pasta|soup|bread|rice|salad|pancakes|curry|noodles|cheese|chocolate|ice cream|sushi|tacos|dumplings|apple pie
 stew|toast|eggs|fish and chips|lasagne|falafel|hummus|burgers|porridge|waffles""".replace("\n", "|").split("|")
 DRINKS = "water|tea|coffee|orange juice|milk|lemonade|hot chocolate|apple juice".split("|")
 HOBBIES = """reading|swimming|cooking|painting|running|cycling|hiking|singing|dancing|gardening|chess|football|tennis|music
-photography|drawing|fishing|knitting|sailing|climbing|baking|writing|skiing|yoga|video games""".replace("\n", "|").split("|")
+photography|drawing|fishing|knitting|sailing|climbing|baking|writing|skiing|yoga|video games""".replace(
+    "\n", "|"
+).split("|")
 JOBS = """teacher|nurse|doctor|baker|farmer|engineer|writer|painter|driver|cook|student|programmer|carpenter|pilot|gardener
-scientist|lawyer|musician|plumber|designer|manager|builder|sailor|librarian|singer|dentist|waiter|journalist""".replace("\n", "|").split("|")
+scientist|lawyer|musician|plumber|designer|manager|builder|sailor|librarian|singer|dentist|waiter|journalist""".replace(
+    "\n", "|"
+).split("|")
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 MONTHS = "January February March April May June July August September October November December".split()
 SEASONS = "spring summer autumn winter".split()
@@ -127,5 +138,9 @@ my password|bridge building|the Middle Ages|string theory|sorting algorithms|HTT
 how to invest|the history of tea|Einstein|Napoleon|Shakespeare's plays|Mozart|Picasso|love|time|money|war|art|a recipe for bread|cancer|coffee beans|the weather on Mars
 soccer rules|chess openings|yoga poses|guitar chords|a contract|my taxes|a rental agreement|the new phone|a laptop|my bike chain|a leaking pipe|plants|trains
 the ocean floor|oil prices|a diet|insomnia|a cold|my back pain|marketing|a business plan|the European Union|the Great Wall|the pyramids|Antarctica|Jupiter
-space travel|a rocket|the atom|robots|self-driving cars|video compression|colour theory|poetry|the alphabet of Greek|sign language|how to swim|how to cook rice|gravity|electricity|magnets|batteries|steam engines|airplanes|sourdough|wine""".replace("\n", "|").split("|")
-LANGUAGES = "French German Spanish Italian Portuguese Dutch Polish Chinese Japanese Arabic Hindi Russian Swedish Latin".split()
+space travel|a rocket|the atom|robots|self-driving cars|video compression|colour theory|poetry|the alphabet of Greek|sign language|how to swim|how to cook rice|gravity|electricity|magnets|batteries|steam engines|airplanes|sourdough|wine""".replace(
+    "\n", "|"
+).split("|")
+LANGUAGES = (
+    "French German Spanish Italian Portuguese Dutch Polish Chinese Japanese Arabic Hindi Russian Swedish Latin".split()
+)
