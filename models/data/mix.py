@@ -3,7 +3,7 @@
 import random
 
 from . import facts, jsons, memory, stock, stories, talk, tools
-from .grammar import ask, say
+from .grammar import ask, expand, say
 
 TOPICS = [
     (talk.greet, 8),
@@ -28,8 +28,8 @@ TOPICS = [
     (facts.opposite, 4),
     (facts.colour, 3),
     (facts.animal, 4),
-    (facts.sums, 7),
-    (facts.count, 3),
+    (facts.sums, 11),
+    (facts.count, 4),
     (facts.calendar, 5),
     (facts.name_some, 7),
     (facts.letters, 1),
@@ -106,11 +106,18 @@ def chat(rng, state):
     return out or talk.greet(rng, state)
 
 
+def open_with_greeting(rng, messages):
+    """Some people greet before they ask."""
+    first = next(m for m in messages if m["role"] == "user")
+    if not first["content"].lower().startswith(("h", "good", "yo", "greet", "{")):
+        first["content"] = expand(rng, "(Hi|Hello|Hey|hi|hello|Good morning|Hey Tide|Hi Tide)(, |! |. )") + " " + first["content"]
+
+
 def conversation(seed: int, index: int, topic: str | None = None) -> dict:
     """One conversation: its messages, its tools (or none) and the topic it was drawn from."""
     rng = random.Random(f"{seed}/{index}")
     state: dict = {}
-    topic = topic or rng.choices(["chat", "weather", "unrelated", "wrong", "json", "persona"], [55, 17, 7, 4, 16, 1])[0]
+    topic = topic or rng.choices(["chat", "weather", "unrelated", "wrong", "json", "persona"], [50, 17, 6, 4, 22, 1])[0]
     listed = None
     if topic == "chat":
         messages = chat(rng, state)
@@ -127,6 +134,8 @@ def conversation(seed: int, index: int, topic: str | None = None) -> dict:
     else:
         make = {"weather": tools.with_weather, "unrelated": tools.unrelated, "wrong": tools.wrong_tool}[topic]
         messages, listed = make(rng, state, plain)
+    if rng.random() < 0.07:
+        open_with_greeting(rng, messages)
     if messages[0]["role"] != "system" and rng.random() < 0.2:
         messages = [{"role": "system", "content": rng.choice(SYSTEMS)}] + messages
     return {"topic": topic, "messages": messages, "tools": listed}
