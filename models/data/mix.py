@@ -2,7 +2,7 @@
 
 import random
 
-from . import facts, jsons, memory, stock, stories, talk, tools
+from . import facts, jsons, memory, stock, stories, structured, talk, tools
 from .grammar import ask, expand, say
 
 TOPICS = [
@@ -46,7 +46,8 @@ JSON = [
     (jsons.extract, 6),
     (jsons.with_schema, 6),
     (jsons.array, 2),
-    (jsons.forced, 4),
+    (structured.forced, 8),
+    (structured.shaped, 4),
 ]
 SYSTEMS = [
     "You are a helpful assistant.",
@@ -110,7 +111,9 @@ def open_with_greeting(rng, messages):
     """Some people greet before they ask."""
     first = next(m for m in messages if m["role"] == "user")
     if not first["content"].lower().startswith(("h", "good", "yo", "greet", "{")):
-        first["content"] = expand(rng, "(Hi|Hello|Hey|hi|hello|Good morning|Hey Tide|Hi Tide)(, |! |. )") + " " + first["content"]
+        first["content"] = (
+            expand(rng, "(Hi|Hello|Hey|hi|hello|Good morning|Hey Tide|Hi Tide)(, |! |. )") + " " + first["content"]
+        )
 
 
 def conversation(seed: int, index: int, topic: str | None = None) -> dict:

@@ -96,9 +96,7 @@ def story(rng, s):
         q = ask(rng, f"(Tell|Write) (me |)a {TALES} about $h (called|named) $n.", h=a(hero), n=name)
     else:
         q = ask(rng, f"(Tell|Write) (me |)a {TALES} about $h (in|at) $p.", h=a(hero), p=place)
-    text, act, adj, other = tale(
-        rng, hero, name, place if place in q or rng.random() < 0.7 else None
-    )
+    text, act, adj, other = tale(rng, hero, name, place if place in q or rng.random() < 0.7 else None)
     out = [user(q), tide(text)]
     s["story"] = (hero, name)
     if rng.random() < 0.35:
