@@ -25,10 +25,10 @@ TOPICS = [
     (talk.ability, 3),
     (talk.reply, 5),
     (facts.capital, 8),
-    (facts.opposite, 4),
+    (facts.opposite, 6),
     (facts.colour, 3),
     (facts.animal, 4),
-    (facts.sums, 11),
+    (facts.sums, 14),
     (facts.count, 4),
     (facts.calendar, 5),
     (facts.name_some, 7),
@@ -93,8 +93,16 @@ def persona(rng, state):
     ]
 
 
+def drill(rng, state):
+    """One kind of question several times in a row."""
+    topic = rng.choice([facts.sums, facts.sums, facts.sums, facts.capital, facts.opposite, facts.count, talk.echo])
+    return [message for _ in range(rng.randint(3, 8)) for message in topic(rng, state)]
+
+
 def chat(rng, state):
     out = []
+    if rng.random() < 0.15:
+        return drill(rng, state)
     if rng.random() < 0.3:
         out += talk.greet(rng, state)
     long = rng.random() < 0.12
