@@ -32,6 +32,12 @@ pub(crate) fn run(args: Args, context: &Context) -> Outcome {
         .source
         .parse()
         .map_err(|error: tidegate_registry::source::SourceError| Failure::usage(error.to_string()))?;
+    if let Source::Path(path) = &source
+        && !path.exists()
+    {
+        let failure = Failure::new(Exit::NoInput, format!("there is no file or folder `{source}`"));
+        return Err(failure.hint(format!("a repository of the hub is written as hf:{source}")));
+    }
     let settings = context.settings(Vec::new())?;
     let config = wiring::registry_config(&settings, &context.environment);
     let request = Pull {
