@@ -102,20 +102,21 @@ pub(crate) struct Answer {
     pub(crate) completion_tokens: usize,
     /// From the question to the first text.
     pub(crate) first: Duration,
-    /// From the first text to the end.
-    pub(crate) rest: Duration,
+    /// From the question to the end.
+    pub(crate) total: Duration,
 }
 
 impl Answer {
     /// One line about length and speed.
     #[expect(clippy::cast_precision_loss, reason = "counts of tokens are small")]
     pub(crate) fn summary(&self) -> String {
-        let rate = self.completion_tokens.saturating_sub(1) as f64 / self.rest.as_secs_f64().max(1e-9);
+        let seconds = self.total.as_secs_f64().max(1e-9);
         format!(
-            "{} prompt tokens, first text after {:.2} s, {} tokens, {rate:.1} tokens/s",
+            "{} prompt tokens, first text after {:.2} s; {} tokens in {seconds:.2} s, {:.1} tokens/s",
             self.prompt_tokens,
             self.first.as_secs_f64(),
             self.completion_tokens,
+            self.completion_tokens as f64 / seconds,
         )
     }
 }
@@ -155,7 +156,6 @@ pub(crate) async fn ask(
                 out.write_all(text.as_bytes())?;
                 out.flush()?;
                 answer.text.push_str(&text);
-                answer.rest = clock.monotonic().saturating_sub(answer.first);
             }
             Some(Event::Finished {
                 reason,
@@ -164,6 +164,7 @@ pub(crate) async fn ask(
             }) => {
                 answer.finish = Some(reason);
                 answer.completion_tokens = completion_tokens;
+                answer.total = clock.monotonic();
             }
             Some(Event::ToolCall { .. } | Event::ToolArguments { .. }) => {}
         }

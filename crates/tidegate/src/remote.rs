@@ -88,7 +88,10 @@ impl Client {
             .pointer("/data/0/id")
             .and_then(Value::as_str)
             .map(str::to_owned);
-        id.ok_or_else(|| Fault::unavailable(format!("the server at `{}` lists no model", self.base)))
+        id.ok_or_else(|| {
+            Fault::unavailable(format!("the server at `{}` lists no model", self.base))
+                .with_hint("if it has just started it is still loading; its /readyz tells")
+        })
     }
 
     /// Posts a request and answers its stream of events.

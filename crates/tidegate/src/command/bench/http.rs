@@ -45,6 +45,10 @@ pub(crate) struct Args {
     /// every answer has `--gen` tokens.
     #[arg(long)]
     ignore_eos: bool,
+    /// Makes the prompts repeatable; another number in every run where absent, because a server that
+    /// has seen a prompt keeps it in its prefix cache.
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
     /// Let all prompts begin with the same words.
     #[arg(long)]
     shared_prefix: bool,
@@ -54,18 +58,19 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    let clock = SystemClock::new();
+    let seed = args.seed.unwrap_or_else(|| clock.unix().subsec_nanos());
     let key = context.environment.get(environment::API_KEY);
     let client = Client::new(&args.url, key)?;
     let model = match &args.model {
         Some(model) => model.clone(),
         None => client.first_model()?,
     };
-    let clock = SystemClock::new();
     // Not counted: it loads, compiles and connects what the first request of a server has to. It
     // also fails at once where the server or the model is not there.
     let warm = one(
         &client,
-        &args.body(&model, usize::MAX, args.prompt_tokens),
+        &args.body(&model, seed, usize::MAX, args.prompt_tokens),
         &clock,
     )?;
     let words = words(args.prompt_tokens, warm.usage);
@@ -86,7 +91,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
                     if number >= requests || late {
                         break;
                     }
-                    let outcome = one(&client, &args.body(&model, number, words), &clock);
+                    let outcome = one(&client, &args.body(&model, seed, number, words), &clock);
                     let mut found = found.lock();
                     match outcome {
                         Ok(sample) => found.samples.push(sample),
@@ -97,7 +102,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         }
     });
     let wall = clock.monotonic() - start;
-    let report = Report::new(&args.url, &model, clients, wall, &found.into_inner());
+    let report = Report::new(&args.url, &model, seed, clients, wall, &found.into_inner());
     if args.json {
         term::json(&report)?;
     } else {
@@ -113,10 +118,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 }
 
 impl Args {
-    fn body(&self, model: &str, number: usize, words: usize) -> Value {
+    fn body(&self, model: &str, seed: u32, number: usize, words: usize) -> Value {
         let mut body = json!({
             "model": model,
-            "messages": [{"role": "user", "content": self.prompt(number, words)}],
+            "messages": [{"role": "user", "content": self.prompt(seed, number, words)}],
             "max_tokens": self.generate,
             "temperature": 0,
             "stream": true,
@@ -128,17 +133,18 @@ impl Args {
         body
     }
 
-    /// Words that depend on the number only, so that two runs ask the same.
-    fn prompt(&self, number: usize, count: usize) -> String {
+    /// Words that depend on the two numbers only.
+    fn prompt(&self, seed: u32, number: usize, count: usize) -> String {
         const WORDS: [&str; 16] = [
             "river", "stone", "light", "engine", "winter", "signal", "garden", "copper", "window", "market",
             "letter", "bridge", "salt", "mirror", "paper", "north",
         ];
-        let mut state = if self.shared_prefix {
-            1
+        let own = if self.shared_prefix {
+            0
         } else {
-            (number as u64).wrapping_add(2)
+            (number as u64).wrapping_add(1)
         };
+        let mut state = u64::from(seed) << 32 ^ own;
         let mut words = Vec::with_capacity(count + 1);
         for _ in 0..count {
             // SplitMix64, https://prng.di.unimi.it/splitmix64.c
@@ -149,7 +155,7 @@ impl Args {
             let pick = usize::try_from((mixed ^ (mixed >> 31)) % 16).unwrap_or(0);
             words.push(WORDS[pick].to_owned());
         }
-        words.push(format!("({number})"));
+        words.push(format!("({seed}.{number})"));
         if !self.shared_prefix {
             words.rotate_right(1);
         }

@@ -31,6 +31,8 @@ impl Sample {
 pub(crate) struct Report {
     pub(crate) url: String,
     pub(crate) model: String,
+    /// What makes the prompts the same again.
+    pub(crate) seed: u32,
     pub(crate) clients: usize,
     pub(crate) requests: usize,
     pub(crate) errors: usize,
@@ -98,7 +100,14 @@ impl Report {
         clippy::cast_precision_loss,
         reason = "counts of tokens and requests are small"
     )]
-    pub(crate) fn new(url: &str, model: &str, clients: usize, wall: Duration, found: &Found) -> Self {
+    pub(crate) fn new(
+        url: &str,
+        model: &str,
+        seed: u32,
+        clients: usize,
+        wall: Duration,
+        found: &Found,
+    ) -> Self {
         let samples = &found.samples;
         let seconds = wall.as_secs_f64().max(1e-9);
         let output_tokens = samples.iter().map(Sample::tokens).sum::<u64>();
@@ -108,6 +117,7 @@ impl Report {
         Self {
             url: url.to_owned(),
             model: model.to_owned(),
+            seed,
             clients,
             requests: samples.len(),
             errors: found.errors.values().sum(),
@@ -205,7 +215,7 @@ mod tests {
                 samples,
                 errors: BTreeMap::new(),
             };
-            let report = Report::new("u", "m", 1, Duration::from_secs(1), &found);
+            let report = Report::new("u", "m", 0, 1, Duration::from_secs(1), &found);
             (report.output_tokens, report.tokens_counted_by)
         };
         assert_eq!(report(vec![with.clone(), with.clone()]), (20, "usage"));
