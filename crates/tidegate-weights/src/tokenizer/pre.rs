@@ -79,10 +79,7 @@ static TABLE: [Pre; 23] = [
             &[QWEN2],
         )
     },
-    Pre {
-        compose: true,
-        ..pre(&["qwen35"], &[QWEN35])
-    },
+    pre(&["qwen35"], &[QWEN35]),
     pre(&["stablelm2", "hunyuan", "solar-open", "grok-2"], &[QWEN2]),
     Pre {
         ignore_merges: true,
