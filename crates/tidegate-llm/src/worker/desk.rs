@@ -73,10 +73,9 @@ impl Desk {
         }
         let mut leader = None;
         for mut job in group {
-            job.arrival.after = leader;
-            // The lane makes room by what the arrival says, so it comes first.
-            let arrival = job.arrival.clone();
-            let lane = Lane::new(job);
+            let mut arrival = std::mem::take(&mut job.arrival);
+            arrival.after = leader;
+            let lane = Lane::new(job, &arrival);
             match self.scheduler.submit(arrival, now) {
                 Ok(id) => {
                     leader = leader.or(Some(id));

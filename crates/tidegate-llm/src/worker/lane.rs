@@ -55,9 +55,9 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(job: Job) -> Self {
-        let scored = if job.arrival.score_prompt {
-            job.arrival.prompt.len()
+    pub(super) fn new(job: Job, arrival: &Arrival) -> Self {
+        let scored = if arrival.score_prompt {
+            arrival.prompt.len()
         } else {
             0
         };

@@ -3,12 +3,13 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use tidegate_engine::Sampling;
 use tidegate_llm::worker::Ask;
 
-use crate::worker::{Answer, read, start};
+use crate::worker::{Answer, read, start, warm_up};
 
 struct Counting;
 
@@ -49,7 +50,9 @@ static ALLOCATOR: Counting = Counting;
 
 #[tokio::test]
 async fn a_step_of_steady_generation_allocates_nothing() {
-    let (worker, log) = start(|_, _| ());
+    let mut gate = Arc::default();
+    let (worker, log) = start(|fake, _| gate = Arc::clone(&fake.gate));
+    let warm = warm_up(&worker).await;
     let samplings = [
         Sampling::default(),
         Sampling {
@@ -71,6 +74,8 @@ async fn a_step_of_steady_generation_allocates_nothing() {
             ..Sampling::default()
         },
     ];
+    // All four join before the second step of the first.
+    let closed = gate.lock();
     let mut tasks = tokio::task::JoinSet::new();
     for (number, sampling) in (1..).zip(samplings) {
         let ask = Ask {
@@ -86,13 +91,16 @@ async fn a_step_of_steady_generation_allocates_nothing() {
             tasks.spawn(read(intake));
         }
     }
+    drop(closed);
     while let Some(answer) = tasks.join_next().await {
         let Answer { tokens, end, .. } = answer.unwrap();
         assert_eq!(tokens.len(), 300);
         assert!(end.unwrap().is_ok());
     }
-    // All four joined within 20 steps and none ended before 300.
-    let counts: Vec<u64> = (20..290).map(|step| log[step].load(Ordering::Relaxed)).collect();
+    // None ended before the 300th.
+    let counts: Vec<u64> = (warm + 20..warm + 290)
+        .map(|step| log[step].load(Ordering::Relaxed))
+        .collect();
     assert!(counts[0] > 0, "the counter counts");
     let more: Vec<usize> = (1..counts.len())
         .filter(|step| counts[*step] != counts[step - 1])

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tidegate_llm::random::mix;
 use tidegate_llm::{Forward, Step, StepError};
 
@@ -26,6 +27,8 @@ pub(crate) struct Fake {
     /// How long a step takes.
     pub pace: Duration,
     pub steps: usize,
+    /// No step begins while somebody else holds this.
+    pub gate: Arc<Mutex<()>>,
     /// For each step: how often its thread had allocated when it began.
     pub allocations: Arc<[AtomicU64]>,
 }
@@ -49,12 +52,14 @@ impl Fake {
             panic_at: None,
             pace: Duration::ZERO,
             steps: 0,
+            gate: Arc::default(),
             allocations: (0..1000).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
     /// Calls `then` with (row, digest of everything the row sees).
     fn run(&mut self, step: &Step<'_>, mut then: impl FnMut(u32, u64, &mut Vec<f32>)) {
+        drop(self.gate.lock());
         if let Some(place) = self.allocations.get(self.steps) {
             place.store(crate::allocations::on_this_thread(), Ordering::Relaxed);
         }

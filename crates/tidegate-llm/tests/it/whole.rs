@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
 use tidegate_base::{DType, SystemClock};
 use tidegate_engine::{EmbedRequest, Engine, FinishReason, Params, Prompt, Sampling};
 use tidegate_llm::stats::Deaf;
@@ -118,6 +119,8 @@ async fn vectors_do_not_depend_on_their_neighbours() {
 /// Notes how often its thread had allocated when each step began.
 struct Counted {
     model: Model,
+    /// No step begins while somebody else holds this.
+    gate: Arc<Mutex<()>>,
     log: Arc<[AtomicU64]>,
     steps: usize,
 }
@@ -145,6 +148,7 @@ impl Forward for Counted {
         self.model.max_outputs()
     }
     fn forward(&mut self, step: &Step<'_>) -> Result<&[f32], StepError> {
+        drop(self.gate.lock());
         if let Some(place) = self.log.get(self.steps) {
             place.store(crate::allocations::on_this_thread(), Ordering::Relaxed);
         }
@@ -158,8 +162,10 @@ impl Forward for Counted {
 
 #[tokio::test]
 async fn a_step_with_a_real_model_allocates_nothing() {
-    let log: Arc<[AtomicU64]> = (0..60).map(|_| AtomicU64::new(0)).collect();
+    let log: Arc<[AtomicU64]> = (0..200).map(|_| AtomicU64::new(0)).collect();
+    let gate = Arc::new(Mutex::new(()));
     let forward = Counted {
+        gate: Arc::clone(&gate),
         model: model("llama"),
         log: Arc::clone(&log),
         steps: 0,
@@ -177,6 +183,8 @@ async fn a_step_with_a_real_model_allocates_nothing() {
         Arc::new(Deaf),
     )
     .unwrap();
+    let warm = crate::worker::warm_up(&worker).await;
+    let closed = gate.lock();
     let mut tasks = tokio::task::JoinSet::new();
     for number in 1..5 {
         let ask = Ask {
@@ -188,11 +196,12 @@ async fn a_step_with_a_real_model_allocates_nothing() {
             tasks.spawn(read(intake));
         }
     }
+    drop(closed);
     while let Some(answer) = tasks.join_next().await {
         assert_eq!(answer.unwrap().tokens.len(), 60);
     }
-    // All four joined within the first steps and none ended before the 60th.
-    let counts: Vec<u64> = log[10..58]
+    // All four joined before the second step and none ended before the 60th.
+    let counts: Vec<u64> = log[warm + 10..warm + 58]
         .iter()
         .map(|count| count.load(Ordering::Relaxed))
         .collect();

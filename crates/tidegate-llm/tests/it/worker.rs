@@ -2,10 +2,10 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tidegate_base::{Fault, FaultKind, Retry, SystemClock};
+use tidegate_base::{Clock, Fault, FaultKind, Retry, SystemClock};
 use tidegate_engine::{FinishReason, Sampling};
 use tidegate_llm::config::EngineConfig;
 use tidegate_llm::random::mix;
@@ -20,6 +20,14 @@ const END: u32 = 0;
 
 /// A worker over a fake of 64 pages of 8 tokens, 400 positions, 32 rows; changed as told.
 pub(crate) fn start(change: impl FnOnce(&mut Fake, &mut EngineConfig)) -> (Worker, Arc<[AtomicU64]>) {
+    start_at(Arc::new(SystemClock::new()), change)
+}
+
+/// The same with another clock.
+fn start_at(
+    clock: Arc<dyn Clock>,
+    change: impl FnOnce(&mut Fake, &mut EngineConfig),
+) -> (Worker, Arc<[AtomicU64]>) {
     let mut fake = Fake::new(VOCABULARY, 400, 200, 8, 32);
     let mut config = EngineConfig {
         max_running: 8,
@@ -28,13 +36,31 @@ pub(crate) fn start(change: impl FnOnce(&mut Fake, &mut EngineConfig)) -> (Worke
     };
     change(&mut fake, &mut config);
     let log = Arc::clone(&fake.allocations);
-    let clock = Arc::new(SystemClock::new());
     let tokens = Tokens {
         known: VOCABULARY,
         end: vec![END],
     };
     let worker = Worker::start(Box::new(fake), &config, tokens, clock, Arc::new(Deaf)).unwrap();
     (worker, log)
+}
+
+/// A clock that goes when it is told to.
+#[derive(Debug, Default)]
+struct Hand(AtomicU64);
+
+impl Hand {
+    fn advance(&self, millis: u64) {
+        self.0.fetch_add(millis, Ordering::Relaxed);
+    }
+}
+
+impl Clock for Hand {
+    fn monotonic(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+    fn unix(&self) -> Duration {
+        self.monotonic()
+    }
 }
 
 /// What a reader got.
@@ -88,6 +114,16 @@ async fn read_on(mut answer: Answer, mut intake: Intake) -> Answer {
         answer.take(next, &top);
     }
     answer
+}
+
+/// Lets the engine's thread wait for a reader and wake one, so that libraries have made what they keep
+/// for a thread. Answers with the steps so far.
+pub(crate) async fn warm_up(worker: &Worker) -> usize {
+    let intake = worker.generate(endless(&[1, 2, 3], 100)).unwrap().remove(0);
+    // Waking a task is another way through the runtime than waking the test itself.
+    let answers = tokio::task::JoinSet::from_iter([read(intake)]).join_all().await;
+    assert_eq!(answers[0].tokens.len(), 100);
+    usize::try_from(worker.counters().values().steps).unwrap()
 }
 
 /// Reads until this many tokens are there.
@@ -176,6 +212,33 @@ async fn many_answers_at_once_are_what_each_is_alone() {
 }
 
 #[tokio::test]
+async fn answers_that_outgrow_the_pool_together_all_finish() {
+    let (worker, _) = start(|fake, _| *fake = Fake::new(VOCABULARY, 400, 64, 8, 32));
+    let intakes: Vec<_> = (0..6)
+        .map(|seed| {
+            worker
+                .generate(endless(&prompt(seed, 10), 300))
+                .unwrap()
+                .remove(0)
+        })
+        .collect();
+    let mut tasks = tokio::task::JoinSet::new();
+    for (seed, intake) in (0..).zip(intakes) {
+        tasks.spawn(async move { (seed, read(intake).await) });
+    }
+    while let Some(result) = tasks.join_next().await {
+        let (seed, answer) = result.unwrap();
+        assert_eq!(
+            answer.tokens,
+            alone(&prompt(seed, 10), 300, &Sampling::default(), 0)
+        );
+    }
+    // Each needs 39 of the 64 pages; one after another it would have been 1800 steps and more.
+    let counters = worker.counters().values();
+    assert!(counters.page_pauses > 0 && counters.steps < 1700, "{counters:?}");
+}
+
+#[tokio::test]
 async fn an_end_token_ends_and_is_not_text() {
     let (worker, _) = start(|_, _| ());
     let mut stops = 0;
@@ -261,8 +324,8 @@ async fn a_reader_that_goes_away_frees_its_pages_within_a_step() {
     let mut intake = worker.generate(endless(&prompt(1, 20), 300)).unwrap().remove(0);
     read_some(&mut intake, 2).await;
     assert!(worker.load().pages_used > 0);
-    let steps = worker.counters().values().steps;
     drop(intake);
+    let steps = worker.counters().values().steps;
     idle(&worker).await;
     let counters = worker.counters().values();
     assert!(
@@ -291,13 +354,19 @@ async fn a_slow_reader_pauses_alone_and_goes_on() {
 
 #[tokio::test]
 async fn a_reader_that_stalls_is_cut() {
-    let (worker, _) = start(|_, config| {
+    let hand = Arc::new(Hand::default());
+    let (worker, _) = start_at(hand.clone(), |_, config| {
         config.reader_tokens = 4;
         config.reader_stall = Duration::from_millis(50);
     });
     let intake = worker.generate(endless(&prompt(1, 10), 60)).unwrap().remove(0);
+    while worker.counters().values().generated_tokens < 4 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    hand.advance(40);
     tokio::time::sleep(Duration::from_millis(20)).await;
-    assert_eq!(worker.load().running, 1);
+    assert_eq!(worker.load().running, 1, "not before its time");
+    hand.advance(60);
     idle(&worker).await;
     let answer = read(intake).await;
     assert_eq!(answer.tokens.len(), 4, "what was in the ring is still read");
@@ -306,27 +375,31 @@ async fn a_reader_that_stalls_is_cut() {
 
 #[tokio::test]
 async fn a_deadline_ends_running_and_waiting_sequences() {
-    let (worker, _) = start(|fake, config| {
-        fake.pace = Duration::from_millis(5);
+    let hand = Arc::new(Hand::default());
+    let (worker, _) = start_at(hand.clone(), |fake, config| {
+        fake.pace = Duration::from_millis(1);
         config.max_running = 1;
     });
     let ask = || Ask {
         deadline: Some(Duration::from_millis(60)),
         ..endless(&prompt(1, 10), 300)
     };
-    let running = worker.generate(ask()).unwrap().remove(0);
+    let mut running = worker.generate(ask()).unwrap().remove(0);
     let waiting = worker.generate(ask()).unwrap().remove(0);
-    for (intake, has_tokens) in [(running, true), (waiting, false)] {
-        let answer = read(intake).await;
-        assert_eq!(!answer.tokens.is_empty(), has_tokens);
-        assert_eq!(answer.fault().kind, FaultKind::Deadline);
-    }
+    let begun = read_some(&mut running, 2).await;
+    hand.advance(59);
+    assert_eq!((worker.load().running, worker.load().waiting), (1, 1));
+    hand.advance(1);
+    assert_eq!(read_on(begun, running).await.fault().kind, FaultKind::Deadline);
+    let waited = read(waiting).await;
+    assert!(waited.tokens.is_empty());
+    assert_eq!(waited.fault().kind, FaultKind::Deadline);
 }
 
 #[tokio::test]
 async fn beyond_the_queue_requests_are_refused_and_later_ones_fit_again() {
     let (worker, _) = start(|fake, config| {
-        fake.pace = Duration::from_millis(1);
+        fake.pace = Duration::from_millis(5);
         (config.max_running, config.max_waiting) = (2, 3);
     });
     let mut intakes = Vec::new();
@@ -347,7 +420,7 @@ async fn beyond_the_queue_requests_are_refused_and_later_ones_fit_again() {
 #[tokio::test]
 async fn higher_priority_goes_first() {
     let (worker, _) = start(|fake, config| {
-        fake.pace = Duration::from_millis(1);
+        fake.pace = Duration::from_millis(10);
         config.max_running = 1;
     });
     let with_priority = |priority| Ask {
@@ -364,7 +437,9 @@ async fn higher_priority_goes_first() {
             read(intake).await;
             sender.send(number).unwrap();
         });
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        while worker.load().running == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
     let mut order = Vec::new();
     while order.len() < 5 {
