@@ -133,6 +133,14 @@ pub enum LoadError {
     /// There can be no store of keys and values of this shape.
     #[error("keys and values cannot be stored")]
     Kv(#[source] TensorError),
+    /// The system has no memory for the weights.
+    #[error("failed to reserve {bytes} for the weights")]
+    Reserve {
+        /// What was asked for.
+        bytes: ByteSize,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// The rows of the embedding table could not be mapped.
     #[error("failed to map the embedding table")]
     Map(#[source] std::io::Error),

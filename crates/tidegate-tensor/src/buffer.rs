@@ -1,8 +1,12 @@
 //! Memory on cache-line borders, zeroed, read as whatever plain type lies in it.
 
 use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
 
 use bytemuck::{Pod, Zeroable};
+
+use crate::arena::{Arena, Piece};
 
 /// One cache line; the widest load of any kernel.
 #[derive(Clone, Copy, Pod, Zeroable)]
@@ -11,32 +15,53 @@ struct Line([u8; 64]);
 
 /// A fixed number of zeroed elements that start on a cache line.
 pub(crate) struct Buffer<T> {
-    lines: Vec<Line>,
+    memory: Memory,
     len: usize,
-    element: std::marker::PhantomData<T>,
+    element: PhantomData<T>,
+}
+
+enum Memory {
+    Own(Vec<Line>),
+    Piece(Piece),
 }
 
 impl<T: Pod> Buffer<T> {
-    /// `len` zeroes. Memory comes from the system untouched, so a page costs nothing before its
-    /// first use.
+    /// `len` zeroes in memory of their own.
     pub(crate) fn zeroed(len: usize) -> Self {
         let lines = (len * size_of::<T>()).div_ceil(size_of::<Line>());
         Self {
-            lines: bytemuck::zeroed_vec(lines),
+            memory: Memory::Own(bytemuck::zeroed_vec(lines)),
             len,
-            element: std::marker::PhantomData,
+            element: PhantomData,
+        }
+    }
+
+    /// `len` zeroes in an arena, or in memory of their own where it is full.
+    pub(crate) fn zeroed_in(arena: &Arc<Arena>, len: usize) -> Self {
+        match arena.take(len * size_of::<T>()) {
+            Some(piece) => Self {
+                memory: Memory::Piece(piece),
+                len,
+                element: PhantomData,
+            },
+            None => Self::zeroed(len),
         }
     }
 
     pub(crate) fn as_slice(&self) -> &[T] {
-        let elements = bytemuck::cast_slice::<Line, T>(&self.lines);
+        let elements = match &self.memory {
+            Memory::Own(lines) => bytemuck::cast_slice::<Line, T>(lines),
+            Memory::Piece(piece) => bytemuck::cast_slice::<u8, T>(piece.as_slice()),
+        };
         &elements[..self.len]
     }
 
     pub(crate) fn as_mut_slice(&mut self) -> &mut [T] {
-        let len = self.len;
-        let elements = bytemuck::cast_slice_mut::<Line, T>(&mut self.lines);
-        &mut elements[..len]
+        let elements = match &mut self.memory {
+            Memory::Own(lines) => bytemuck::cast_slice_mut::<Line, T>(lines),
+            Memory::Piece(piece) => bytemuck::cast_slice_mut::<u8, T>(piece.as_mut_slice()),
+        };
+        &mut elements[..self.len]
     }
 }
 
@@ -58,6 +83,15 @@ mod tests {
             assert!(buffer.as_slice().as_ptr().addr().is_multiple_of(64));
             buffer.as_mut_slice().fill(7);
             assert_eq!(buffer.as_slice(), vec![7; len]);
+            let arena = Arena::new(Arena::room_for(4 * len)).unwrap();
+            for mut buffer in [
+                Buffer::<u32>::zeroed_in(&arena, len),
+                Buffer::zeroed_in(&arena, len),
+            ] {
+                assert_eq!(buffer.as_slice(), vec![0; len]);
+                buffer.as_mut_slice().fill(7);
+                assert_eq!(buffer.as_slice(), vec![7; len]);
+            }
         }
     }
 }

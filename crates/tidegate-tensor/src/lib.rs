@@ -9,6 +9,8 @@
     reason = "numeric code: the casts are the rounding that the formats define"
 )]
 
+/// Large memory for many buffers.
+pub mod arena;
 /// Attention over keys and values that lie in pages.
 pub mod attention;
 /// Zeroed memory on cache-line borders.
@@ -35,6 +37,7 @@ pub mod pool;
 #[cfg(test)]
 mod testing;
 
+pub use arena::Arena;
 pub use attention::{Batch, KvDType, KvShape, KvStore, Shape, Span, attend};
 pub use cpu::Cpu;
 pub use error::TensorError;

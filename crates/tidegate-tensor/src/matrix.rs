@@ -2,8 +2,11 @@
 
 mod pack;
 
+use std::sync::Arc;
+
 use tidegate_base::DType;
 
+use crate::arena::Arena;
 use crate::buffer::Buffer;
 use crate::error::{TensorError, check_bytes};
 use crate::panel::{BLOCK, Float, FloatPanel, Format, IntPanel, ROWS, SUPER, Scales, Width};
@@ -46,6 +49,33 @@ impl Matrix {
         cols: usize,
         data: &[u8],
     ) -> Result<Self, TensorError> {
+        Self::pack_with(Buffer::zeroed, pool, dtype, (rows, cols), data)
+    }
+
+    /// [`Matrix::pack`] into an arena; beside it where that is full.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Matrix::pack`].
+    pub fn pack_into(
+        arena: &Arc<Arena>,
+        pool: &Pool,
+        dtype: DType,
+        rows: usize,
+        cols: usize,
+        data: &[u8],
+    ) -> Result<Self, TensorError> {
+        let buffer = |bytes| Buffer::zeroed_in(arena, bytes);
+        Self::pack_with(buffer, pool, dtype, (rows, cols), data)
+    }
+
+    fn pack_with(
+        buffer: impl Fn(usize) -> Buffer<u8>,
+        pool: &Pool,
+        dtype: DType,
+        (rows, cols): (usize, usize),
+        data: &[u8],
+    ) -> Result<Self, TensorError> {
         check_shape(dtype, rows, cols, data.len())?;
         let format = format_of(dtype);
         let panels = rows.div_ceil(ROWS);
@@ -55,12 +85,17 @@ impl Matrix {
             format,
             rows,
             cols,
-            codes: Buffer::zeroed(panels * bytes.codes),
-            records: Buffer::zeroed(panels * bytes.records),
-            supers: Buffer::zeroed(panels * bytes.supers),
+            codes: buffer(panels * bytes.codes),
+            records: buffer(panels * bytes.records),
+            supers: buffer(panels * bytes.supers),
         };
         pack::pack(pool, &mut matrix, data);
         Ok(matrix)
+    }
+
+    /// Room that a matrix of this type and shape takes in an arena, at most.
+    pub fn room_for(dtype: DType, rows: usize, cols: usize) -> usize {
+        Self::packed_bytes(dtype, rows, cols).saturating_add(3 * Arena::room_for(0))
     }
 
     /// Memory that a matrix of this type and shape takes once packed.

@@ -76,13 +76,31 @@ pub(super) fn estimate(checkpoint: &Checkpoint<'_>, options: &LoadOptions) -> Re
 /// What becomes of a tensor: matrices are packed, vectors are kept in single precision, and the
 /// rows of the embedding table stay in the file, unless they are the output matrix too.
 fn packed_bytes(tensor: &TensorView<'_>, config: &ModelConfig) -> u64 {
-    let bytes = match (tensor.name.as_ref(), &tensor.shape[..]) {
-        ("token_embd.weight", _) if !config.tie_embeddings => 0,
-        ("output.weight", _) if config.tie_embeddings => 0,
-        (_, [rows, columns]) => Matrix::packed_bytes(tensor.dtype, *rows, *columns),
+    let bytes = match &tensor.shape[..] {
+        _ if !is_packed(tensor, config) => 0,
+        [rows, columns] => Matrix::packed_bytes(tensor.dtype, *rows, *columns),
         _ => tensor.elements() * size_of::<f32>(),
     };
     bytes as u64
+}
+
+fn is_packed(tensor: &TensorView<'_>, config: &ModelConfig) -> bool {
+    match tensor.name.as_ref() {
+        "token_embd.weight" => config.tie_embeddings,
+        "output.weight" => !config.tie_embeddings,
+        _ => true,
+    }
+}
+
+/// Room that all matrices take together once packed.
+pub(super) fn room_for_matrices(checkpoint: &Checkpoint<'_>) -> usize {
+    let room = |tensor: &TensorView<'_>| match tensor.shape[..] {
+        [rows, columns] if is_packed(tensor, &checkpoint.config) => {
+            Matrix::room_for(tensor.dtype, rows, columns)
+        }
+        _ => 0,
+    };
+    checkpoint.tensors().map(room).fold(0, usize::saturating_add)
 }
 
 pub(super) fn refuse_if_too_large(estimate: &Estimate, options: &LoadOptions) -> Result<(), LoadError> {

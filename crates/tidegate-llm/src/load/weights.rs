@@ -2,13 +2,14 @@
 //! makes sure that none is left over.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use tidegate_base::DType;
+use tidegate_base::{ByteSize, DType};
 use tidegate_tensor::dequant::dequantize;
-use tidegate_tensor::{Matrix, Pool, TensorError};
+use tidegate_tensor::{Arena, Matrix, Pool, TensorError};
 use tidegate_weights::{Checkpoint, TensorView};
 
-use super::{LoadError, Mapped, ModelFiles, Progress};
+use super::{LoadError, Mapped, ModelFiles, Progress, memory};
 use crate::model::{Attention, Family, FeedForward, Layer, Linear, Presence, Weights};
 
 /// Packs everything. Tensors come one after another, each on all threads of the pool.
@@ -20,8 +21,14 @@ pub(super) fn read(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Weights, LoadError> {
     let total = checkpoint.tensors().map(|tensor| tensor.data.len() as u64).sum();
+    let bytes = memory::room_for_matrices(checkpoint);
+    let arena = Arena::new(bytes).map_err(|source| LoadError::Reserve {
+        bytes: ByteSize(bytes as u64),
+        source,
+    })?;
     let mut reader = Reader {
         checkpoint,
+        arena,
         family,
         pool,
         progress,
@@ -69,6 +76,8 @@ fn tensor_error(tensor: &TensorView<'_>, source: TensorError) -> LoadError {
 
 struct Reader<'a, 'b> {
     checkpoint: &'a Checkpoint<'b>,
+    /// Where matrices go.
+    arena: Arc<Arena>,
     family: &'static Family,
     pool: &'a Pool,
     progress: &'a mut dyn FnMut(Progress),
@@ -133,7 +142,7 @@ impl<'b> Reader<'_, 'b> {
                 expected: vec![0, 0],
             });
         };
-        let matrix = Matrix::pack(self.pool, tensor.dtype, rows, columns, tensor.data)
+        let matrix = Matrix::pack_into(&self.arena, self.pool, tensor.dtype, rows, columns, tensor.data)
             .map_err(|source| tensor_error(tensor, source))?;
         self.advance(tensor);
         Ok(matrix)

@@ -13,6 +13,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 
 use super::{Batch, KvDType, KvShape};
+use crate::arena::{Arena, HUGE_PAGE};
 use crate::buffer::Buffer;
 use crate::error::TensorError;
 use crate::panel::{Float, FloatPanel, ROWS};
@@ -79,7 +80,20 @@ impl KvStore {
     ///
     /// Those of [`KvShape::bytes`].
     pub fn new(shape: KvShape) -> Result<Self, TensorError> {
-        let [keys, values] = shape.bytes()?.map(Buffer::zeroed);
+        let bytes = shape.bytes()?;
+        let room = bytes.iter().fold(0, |room: usize, bytes| {
+            room.saturating_add(Arena::room_for(*bytes))
+        });
+        if room < HUGE_PAGE {
+            let [keys, values] = bytes.map(Buffer::zeroed);
+            return Ok(Self { shape, keys, values });
+        }
+        let arena = Arena::new(room).map_err(|_| TensorError::Dimension {
+            what: "pages",
+            value: shape.pages,
+            expected: "a store that fits in memory",
+        })?;
+        let [keys, values] = bytes.map(|bytes| Buffer::zeroed_in(&arena, bytes));
         Ok(Self { shape, keys, values })
     }
 

@@ -3,6 +3,7 @@
 use tidegate_base::DType;
 
 use super::*;
+use crate::arena::Arena;
 use crate::cpu::Cpu;
 use crate::dequant::dequantize;
 use crate::testing::{Numbers, assert_close};
@@ -290,5 +291,16 @@ fn packed_memory_is_known_beforehand() {
         let data = numbers.blocks(dtype, 37 * 512);
         let matrix = Matrix::pack(&pool, dtype, 37, 512, &data).unwrap();
         assert_eq!(matrix.bytes(), Matrix::packed_bytes(dtype, 37, 512), "{dtype}");
+
+        // And enough: nothing is left beside the arena, and the place changes no result.
+        let arena = Arena::new(Matrix::room_for(dtype, 37, 512)).unwrap();
+        let packed = Matrix::pack_into(&arena, &pool, dtype, 37, 512, &data).unwrap();
+        assert!(arena.take(256).is_none(), "{dtype}");
+        let values = numbers.floats(512);
+        assert_eq!(
+            product(&pool, &packed, &values, 1),
+            product(&pool, &matrix, &values, 1),
+            "{dtype}"
+        );
     }
 }
