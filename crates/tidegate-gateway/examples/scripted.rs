@@ -12,7 +12,7 @@ use tidegate_testkit::demo;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    logs::init(&LogConfig::default())?;
+    let _logs = logs::init(&LogConfig::default())?;
     let port = std::env::args().nth(1).unwrap_or_else(|| "0".to_owned());
     let config = Config {
         listen: format!("127.0.0.1:{port}"),

@@ -190,7 +190,7 @@ impl Grammar {
     /// grammar is finished. Takes some 50 microseconds for 128 000 tokens, some milliseconds at worst.
     ///
     /// # Errors
-    /// `TooLarge` where the grammar's limits are passed.
+    /// `Invalid` where the grammar's limits are passed.
     pub fn mask(&mut self) -> Result<&[u32], Fault> {
         let mask = self
             .matcher
@@ -225,7 +225,7 @@ impl Grammar {
     /// Takes the token that was chosen. End tokens finish the grammar.
     ///
     /// # Errors
-    /// `Internal` for a token that the mask forbids; `TooLarge` where the grammar's limits are passed.
+    /// `Internal` for a token that the mask forbids; `Invalid` where the grammar's limits are passed.
     pub fn commit(&mut self, token: u32) -> Result<(), Fault> {
         if self.matcher.is_stopped() && !self.matcher.is_error() {
             return Ok(());
@@ -284,15 +284,19 @@ fn word(token: TokenText<'_>) -> Vec<u8> {
     }
 }
 
-/// A failure while following a grammar.
+/// A failure while following a grammar. llguidance names its limits in words only.
 fn broken(error: &dyn std::fmt::Display) -> Fault {
     let message = error.to_string();
-    if message.contains("too") || message.contains("limit") || message.contains("fuel") {
-        Fault::too_large(format!(
+    if ["too", "limit", "fuel", "max is"]
+        .iter()
+        .any(|word| message.contains(word))
+    {
+        Fault::invalid(format!(
             "the grammar of the answer is too complex: {}",
             tidy(&message)
         ))
         .with_param("response_format")
+        .with_code("invalid_grammar")
     } else {
         Fault::internal(format!("grammar: {message}"))
     }

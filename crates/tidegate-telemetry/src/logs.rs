@@ -1,11 +1,15 @@
 //! Logs: text for people, JSON for machines, always on standard error.
 
+mod queue;
+
 use std::io::{self, IsTerminal};
 
 use serde::{Deserialize, Serialize};
 use tracing::Dispatch;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+
+pub use queue::LogGuard;
 
 /// How to log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +68,9 @@ pub enum LogError {
         /// Why it does not parse.
         source: tracing_subscriber::filter::ParseError,
     },
+    /// The operating system gives no thread for them.
+    #[error("the thread that writes the logs did not start")]
+    Thread(#[source] io::Error),
     /// Logs were set up before.
     #[error("logs were already set up in this process")]
     Twice,
@@ -93,10 +100,13 @@ impl LogConfig {
     }
 }
 
-/// Sends the logs of the whole process to standard error. Once per process.
-pub fn init(config: &LogConfig) -> Result<(), LogError> {
-    let dispatch = dispatch(config, io::stderr)?;
-    tracing::dispatcher::set_global_default(dispatch).map_err(|_| LogError::Twice)
+/// Sends the logs of the whole process to standard error, through a bounded queue, so that nobody who
+/// logs waits. Once per process; the guard is to be kept until the end.
+pub fn init(config: &LogConfig) -> Result<LogGuard, LogError> {
+    let (queue, guard) = queue::start(io::stderr()).map_err(LogError::Thread)?;
+    let dispatch = dispatch(config, queue)?;
+    tracing::dispatcher::set_global_default(dispatch).map_err(|_| LogError::Twice)?;
+    Ok(guard)
 }
 
 /// A dispatcher that logs to `writer`, for tests and for [`init`].

@@ -102,7 +102,7 @@ impl Args {
 
 pub(crate) fn run(args: Args, context: &Context) -> Outcome {
     let settings = context.settings(args.entries())?;
-    logs::init(&settings.log).map_err(|error| Failure::caused(Exit::Internal, &error))?;
+    let _logs = logs::init(&settings.log).map_err(|error| Failure::caused(Exit::Internal, &error))?;
     // Everything that can be wrong without loading is found before the port is taken.
     let plans = plans(&args.model, &settings, context)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
