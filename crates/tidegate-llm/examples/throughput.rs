@@ -38,6 +38,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut model = Model::load(ModelFiles::open(Path::new(&path))?, &options, pool, &mut |_| ())?;
     println!("loaded in {:.2?}; {}", clock.monotonic(), model.estimate());
 
+    // Once unmeasured: memory is handed out as it is first written.
+    measure(&mut model, &clock, prompt, 1, sequences, pages_each)?;
     let (read, written) = measure(&mut model, &clock, prompt, answer, sequences, pages_each)?;
     let rate = |tokens: usize, time: Duration| tokens as f64 / time.as_secs_f64();
     println!(
