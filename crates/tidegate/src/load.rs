@@ -108,7 +108,7 @@ pub(crate) fn model(
 
 pub(crate) fn failure(spec: &Spec, error: &LoadError) -> Failure {
     let exit = match error {
-        LoadError::Memory { .. } | LoadError::Kv(_) => Exit::Unavailable,
+        LoadError::Memory { .. } | LoadError::Kv(_) | LoadError::Reserve { .. } => Exit::Unavailable,
         LoadError::Option { .. } => Exit::Usage,
         LoadError::Map(_) => Exit::Io,
         LoadError::Open(_)
