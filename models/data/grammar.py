@@ -49,7 +49,7 @@ def ask(rng: random.Random, *choices: str, exact: bool = False, **slots) -> str:
     if rng.random() < 0.25:
         text = text.rstrip("?.!")
     if roll < 0.12:
-        text = re.sub(r"[,']", "", text)
+        text = " ".join(word if "$" in word else re.sub(r"[,']", "", word) for word in text.split(" "))
     if rng.random() < 0.06:
         words = text.split(" ")
         i = rng.randrange(len(words))
