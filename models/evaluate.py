@@ -1,6 +1,6 @@
 """Measures an exported GGUF on generated prompts that training never saw, by greedy decoding.
 
-python models/evaluate.py models/tide-5m-q8_0.gguf --count 200
+python models/evaluate.py models/tide-5m-q8_0.gguf --count 100
 """
 
 import argparse
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from data import facts, jsons, mix, stock, talk, tools
+from data import facts, jsons, memory, mix, stock, talk, tools
 from data import words as w
 from data.grammar import invented, user
 from decode import Tide
@@ -39,6 +39,20 @@ def remembers_name(rng, tide):
     messages += talk.recall_name(rng, state)
     prompt, answer = up_to_last_answer(messages)
     return state["name"] in tide.answer(prompt)
+
+
+def remembers_facts(rng, tide):
+    """A favourite, a job, a home or a pet, told, and asked for two topics later."""
+    tell, recall = rng.choice([(memory.like, memory.recall_like), (memory.about_me, memory.recall_me)])
+    messages, answer = [], None
+    while answer is None or "not told" in answer["content"]:
+        state = {}
+        messages = tell(rng, state)
+        for _ in range(2):
+            messages += rng.choice([facts.capital, facts.opposite, stock.stock, facts.name_some])(rng, state)
+        messages += recall(rng, state)
+        answer = messages[-1]
+    return tide.answer(messages[:-1]) == answer["content"]
 
 
 def admits_no_name(rng, tide):
@@ -151,6 +165,7 @@ def contains(make, pick):
 CHECKS = {
     "answers a greeting with a greeting": greets,
     "remembers the name, up to three topics later": remembers_name,
+    "remembers another fact, two topics later": remembers_facts,
     "says so when no name was given": admits_no_name,
     "weather call exact, known city": calls_weather,
     "weather call exact, invented city": calls_weather_invented_city,

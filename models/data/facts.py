@@ -50,12 +50,18 @@ PLURALS = {
 def capital(rng, s):
     country = rng.choice(list(w.CAPITALS))
     city = w.CAPITALS[country]
+    if rng.random() < 0.12:
+        other = rng.choice([country, rng.choice(list(w.CAPITALS))])
+        q = ask(rng, "Is $x the capital( city|) of $c?", "Is $x in $c?", x=city, c=other)
+        if w.CAPITALS[other] == city:
+            return [user(q), tide(say(rng, "Yes, $x is the capital of $c.", x=city, c=other))]
+        return [user(q), tide(say(rng, "No, $x is the capital of $c.", x=city, c=country))]
     if rng.random() < 0.8:
         return [
             user(
                 ask(
                     rng,
-                    "(What is|What's|Tell me|Do you know|Name|Can you tell me) the capital( city|) of $c?",
+                    "(What is|What's|Tell me|Do you know|Name|Can you tell me) the (capital|capital|capital|capital|capitol|captial)( city|) of $c?",
                     "(Capital of $c|$c's capital|Which city is the capital of $c)?",
                     "(And of $c|What about the capital of $c|And the capital of $c)?",
                     c=country,

@@ -40,7 +40,7 @@ def typo(rng: random.Random, text: str) -> str:
     return text[:i] + text[i + 1 :] if kind < 0.8 else text[:i] + text[i] + text[i:]
 
 
-def ask(rng: random.Random, *choices: str, **slots) -> str:
+def ask(rng: random.Random, *choices: str, exact: bool = False, **slots) -> str:
     """One line as a person types it: sometimes without capitals, punctuation or care."""
     text = expand(rng, rng.choice(choices))
     roll = rng.random()
@@ -49,7 +49,7 @@ def ask(rng: random.Random, *choices: str, **slots) -> str:
     if rng.random() < 0.25:
         text = text.rstrip("?.!")
     if roll < 0.12:
-        text = re.sub(r"[,']", "", text)
+        text = " ".join(word if "$" in word else re.sub(r"[,']", "", word) for word in text.split(" "))
     if rng.random() < 0.06:
         words = text.split(" ")
         i = rng.randrange(len(words))
@@ -57,7 +57,8 @@ def ask(rng: random.Random, *choices: str, **slots) -> str:
         text = " ".join(words)
     if rng.random() < 0.02:
         text = text.upper() if "$" not in text else text
-    return fill(text, slots)
+    text = fill(text, slots)
+    return text.lower() if roll < 0.15 and not exact else text
 
 
 def invented(rng: random.Random, ending: bool = True) -> str:

@@ -2,7 +2,7 @@
 
 from . import words as w
 from .grammar import a, ask, invented, say, tide, user
-from .talk import some_name
+from .talk import give_name, recall_name, some_name
 
 
 def like(rng, s):
@@ -67,7 +67,7 @@ def like(rng, s):
 
 def recall_like(rng, s):
     known = [k for k in s if k.startswith("fav_")]
-    if known and rng.random() < 0.8:
+    if known and rng.random() < 0.9:
         key = rng.choice(known)
         kind = key[4:]
         return [
@@ -314,3 +314,64 @@ def statement(rng, s):
             )
         ),
     ]
+
+
+def introduce(rng, s):
+    """A name and one more thing in one breath."""
+    name = s["name"] = some_name(rng)
+    place = rng.choice(w.CITIES) if rng.random() < 0.6 else invented(rng)
+    job, age, hobby = rng.choice(w.JOBS), rng.randint(8, 80), rng.choice(w.HOBBIES)
+    kind = rng.choice(["city", "city", "job", "age", "hobby"])
+    s[kind] = {"city": place, "job": job, "age": age, "hobby": hobby}[kind]
+    more = {
+        "city": "I (live in|am from|come from) $v",
+        "job": "I (am|work as) $v",
+        "age": "I am $v( years old|)",
+        "hobby": "I (like|love|enjoy) $v",
+    }[kind]
+    shown = a(job) if kind == "job" else s[kind]
+    q = ask(
+        rng,
+        f"(Hello, |Hi, |Hi! ||||)(I am|I'm|My name is|my name's) $n(,| and|.) {more}(.|!|)",
+        f"(Hello|Hi)(,|!) $n here(.|,) {more}.",
+        n=name,
+        v=shown,
+    )
+    comment = {
+        "city": "$v sounds nice.",
+        "job": "Do you like being $v?",
+        "age": "You are $v years old.",
+        "hobby": "$w sounds fun!",
+    }[kind]
+    return [
+        user(q),
+        tide(
+            say(
+                rng,
+                f"(Nice to meet you|Hello|Hi|Pleased to meet you), $n! {comment}",
+                n=name,
+                v=shown,
+                w=str(shown).capitalize(),
+            )
+        ),
+    ]
+
+
+def remember(rng, between):
+    """Things told, other talk in between, then asked for again."""
+    s, out = {}, []
+    for tell in rng.sample([introduce, give_name, like, like, about_me, about_me], rng.randint(1, 4)):
+        out += tell(rng, s)
+        if rng.random() < 0.4:
+            out += between(rng, s)
+    for _ in range(rng.choice([0, 0, 1, 1, 2, 3])):
+        out += between(rng, s)
+    asks = [recall_name] if "name" in s else []
+    asks += [recall_like] if any(k.startswith("fav_") for k in s) else []
+    asks += [recall_me] if set(s) & {"job", "city", "pet", "age", "hobby", "kin"} else []
+    rng.shuffle(asks)
+    for recall in asks:
+        out += recall(rng, s)
+        if rng.random() < 0.2:
+            out += between(rng, s)
+    return out

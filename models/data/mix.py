@@ -20,6 +20,7 @@ TOPICS = [
     (talk.unknown, 7),
     (talk.goodbye, 3),
     (tools.no_tool, 3),
+    (memory.introduce, 2),
     (memory.statement, 5),
     (talk.opinion, 3),
     (talk.ability, 3),
@@ -39,6 +40,8 @@ TOPICS = [
     (stories.story, 9),
     (stories.sentence, 3),
 ]
+RECALLS = (talk.give_name, talk.recall_name, memory.like, memory.recall_like, memory.about_me, memory.recall_me)
+BETWEEN = [(f, n) for f, n in TOPICS if f not in RECALLS]
 PLAIN = [(f, n) for f, n in TOPICS if f is not tools.no_tool]
 JSON = [
     (jsons.plain, 5),
@@ -103,6 +106,8 @@ def chat(rng, state):
     out = []
     if rng.random() < 0.15:
         return drill(rng, state)
+    if rng.random() < 0.4:
+        return memory.remember(rng, lambda r, s: draw(r, BETWEEN)(r, s))
     if rng.random() < 0.3:
         out += talk.greet(rng, state)
     long = rng.random() < 0.12

@@ -4,6 +4,10 @@ from .grammar import ask, say, tide, user
 
 KINDS = [
     (
+        "(How are you|How are you today|How are you doing|How is it going|How do you feel|How's it going|Are you well|Are you okay)?",
+        "I am (well|fine|doing well), (thank you|thanks). (How are you?|And you?|How can I help?)",
+    ),
+    (
         "(What can you do|What can you do for me|How can you help me|What are you good at|What do you do|Help|Can you help me|I need help|What are your abilities|What can I ask you)?",
         "I can (chat a little|hold a short conversation), (tell a short story|tell short stories), name things, call a tool such as a weather lookup, and answer in JSON. I am small, so I do not know much.",
     ),

@@ -151,6 +151,7 @@ def echo(rng, s):
                 rng,
                 "(Repeat after me|Please repeat|Say|Repeat|Say this|Just say|Reply with|Repeat this): $t",
                 "(Say|Repeat|Please say|Reply with) $t",
+                exact=True,
                 t=quote + text + quote,
             )
         ),
