@@ -120,6 +120,8 @@ def add_tokenizer(out: gguf.GGUFWriter) -> None:
     out.add_bos_token_id(1)
     out.add_eos_token_id(2)
     out.add_add_bos_token(False)
+    # Both servers are loaded through their chat endpoint, with the same short prompt around a message.
+    out.add_chat_template("{% for message in messages %}{{ message.role }}: {{ message.content }} {% endfor %}")
 
 
 def main() -> None:
